@@ -1,0 +1,1 @@
+"""Dose-volume histograms, metrics, constraints and radiobiology."""

@@ -1,0 +1,1 @@
+"""The gamma index as a minimum over the interpolated dose, not over samples of it."""

@@ -1,0 +1,1 @@
+"""MRML logic of the SlicerInTrEPID module: nodes in, nodes out."""

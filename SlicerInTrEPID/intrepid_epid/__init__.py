@@ -1,0 +1,1 @@
+"""EPID images to portal dose to dose in the patient."""

@@ -1,0 +1,51 @@
+"""Writing files so that a reader sees either the whole new file or none."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from intrepid_rt.errors import OutputNotWritable
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` to write to; on success it replaces ``path``, on any failure it is removed.
+
+    Raises
+    ------
+    OutputNotWritable
+        The folder cannot be made or written to, or the disk is full.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays last, because writers choose their format by it.
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        _copy_default_mode(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputNotWritable(
+            f"{path} could not be written: {error.strerror or error}. Free space or choose another output folder."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _copy_default_mode(path: Path) -> None:
+    # mkstemp makes the file private; a result gets the mode any other new file would have.
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` as UTF-8, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
