@@ -1,0 +1,1 @@
+"""Photon and electron physics: materials, a small Monte Carlo, and the tables made with it."""
