@@ -1,0 +1,130 @@
+"""The machine profile: everything that was measured or stated about one treatment machine and its imager."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from intrepid_rt.atomic import replacing
+from intrepid_rt.errors import UnreadableFile
+
+SCHEMA = "intrepid-machine-profile/1"
+
+
+class SpreadTerm(msgspec.Struct, frozen=True):
+    """One exponential of the signal-to-dose kernel, in the imager plane."""
+
+    width_mm: float
+    gy_per_signal: float
+
+
+class RadialFactor(msgspec.Struct, frozen=True):
+    """Residual response by distance from the beam axis, at the isocentre plane."""
+
+    radius_mm: float
+    factor: float
+
+
+class SpectrumBin(msgspec.Struct, frozen=True):
+    """Relative number of photons in an energy bin."""
+
+    low_mev: float
+    high_mev: float
+    weight: float
+
+
+class CTCurvePoint(msgspec.Struct, frozen=True):
+    """One point of the CT calibration."""
+
+    hu: float
+    density_g_cc: float
+    relative_electron_density: float
+
+
+class FieldRecord(msgspec.Struct, frozen=True):
+    """One commissioning field: what was measured and how well the profile describes it."""
+
+    name: str
+    area_cm2: float
+    meterset_mu: float
+    mean_signal: float
+    mean_dose_gy: float
+    residual_percent: float
+    image_sha256: str
+
+
+class Validity(msgspec.Struct, frozen=True):
+    """The range the commissioning fields cover; outside it a result carries a warning."""
+
+    source_to_image_mm: tuple[float, float]
+    meterset_mu: tuple[float, float]
+    area_cm2: tuple[float, float]
+    off_axis_mm: float
+
+
+class MachineProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """Calibration of one machine, energy and imager.
+
+    ``spread`` turns an image of signal into absorbed dose to water in a water phantom at ``dose_depth_mm`` depth, in
+    the imager plane. ``field_response`` states mean signal and dose per field, from which output by area follows.
+    """
+
+    schema: str = SCHEMA
+    machine: str
+    energy: str
+    created: str
+    software_version: str
+    source_to_axis_mm: float
+    source_to_image_mm: float
+    dose_depth_mm: float
+    spread: tuple[SpreadTerm, ...]
+    radial_factors: tuple[RadialFactor, ...]
+    fields: tuple[FieldRecord, ...]
+    valid_for: Validity
+    spectrum: tuple[SpectrumBin, ...] = ()
+    spectrum_source: str = ""
+    ct_curve: tuple[CTCurvePoint, ...] = ()
+    ct_curve_source: str = ""
+
+    def hash(self) -> str:
+        """SHA-256 of the content, stated with every result that used the profile."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+    @property
+    def n_fields(self) -> int:
+        """Number of commissioning fields."""
+        return len(self.fields)
+
+    def worst_residual_percent(self) -> float:
+        """Return the largest residual of all commissioning fields."""
+        return max(abs(field.residual_percent) for field in self.fields)
+
+
+def save_profile(profile: MachineProfile, path: str | Path) -> None:
+    """Write a profile as indented JSON."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(profile), indent=2) + b"\n")
+
+
+def load_profile(path: str | Path) -> MachineProfile:
+    """Read a machine profile.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is missing, no JSON, or not a profile of this schema; the message names the first wrong entry.
+    """
+    path = Path(path)
+    try:
+        profile = msgspec.json.decode(path.read_bytes(), type=MachineProfile)
+    except OSError as error:
+        raise UnreadableFile(
+            f"{path}: the machine profile cannot be read ({error.strerror}). Check --machine."
+        ) from error
+    except msgspec.DecodeError as error:
+        raise UnreadableFile(
+            f"{path} is not a machine profile: {error}. Make one with 'intrepid commission FOLDER --out PROFILE.json'."
+        ) from error
+    if profile.schema != SCHEMA:
+        raise UnreadableFile(f"{path}: profile schema {profile.schema!r} found, {SCHEMA!r} expected. Commission anew.")
+    return profile
