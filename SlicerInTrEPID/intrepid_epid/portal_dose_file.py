@@ -27,7 +27,7 @@ def read_portal_dose(
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        raise UnreadableFile(f"{path} cannot be read as an image. Expected a two-dimensional NRRD file in Gy.") from error
+        raise UnreadableFile(f"{path} cannot be read as an image; expected a two-dimensional NRRD in Gy.") from error
     values = sitk.GetArrayFromImage(image)
     if values.ndim != 2 or not np.isfinite(values).all():
         raise UnreadableFile(f"{path}: expected a finite two-dimensional portal dose, found shape {values.shape}.")

@@ -1,0 +1,173 @@
+"""Photons scattered once in the patient that reach the imager.
+
+The irradiated tissue is gathered into blocks of about one centimetre; from every block the Klein-Nishina cross section
+sends photons of lower energy to every coarse pixel, attenuated on the way through the anatomy. Seen at the imager this
+scatter is smooth over centimetres, so coarse blocks and pixels suffice.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from intrepid_epid.ray_tracing import Anatomy, _trace_one
+from intrepid_epid.simulation.materials import ELECTRON_MASS_MEV, MATERIALS, mass_attenuation_cm2_g
+from intrepid_epid.transit import PrimaryBeam
+from intrepid_rt.grids import Grid
+from intrepid_rt.portal_image import PortalImage
+
+AVOGADRO_PER_MOL = 6.02214076e23
+CLASSICAL_ELECTRON_RADIUS_CM = 2.8179403e-13
+BLOCK_MM = 12.0
+COARSE_PIXEL_MM = 20.0
+GROUPS = 8
+_LOG_ENERGY = np.linspace(np.log(0.01), np.log(25.0), 256)
+
+
+@dataclass(frozen=True, eq=False)
+class ScatterSources:
+    """Blocks of irradiated tissue: where they are and how many electrons times photons per cm2 each energy sees."""
+
+    position_lps_mm: NDArray  # (n, 3)
+    strength: NDArray  # (n, n_groups): electrons x incident photons / cm2
+    energy_mev: NDArray  # (n_groups,)
+
+
+def single_scatter(
+    beam: PrimaryBeam, fluence: PortalImage, detector: PortalImage, response: NDArray, energy_mev: NDArray
+) -> NDArray:
+    """Detector reading from photons scattered once.
+
+    Parameters
+    ----------
+    fluence : PortalImage
+        Photons per cm2 at the isocentre plane without patient (any constant scale), on any plane's grid.
+    detector : PortalImage
+        The imager plane; only its geometry is used.
+    response : ndarray, (n, m)
+        Reading per photon and cm2 of m detectors at the energies ``energy_mev`` (n,).
+
+    Returns
+    -------
+    ndarray, (m, rows, columns) : reading in units of response times the scale of ``fluence``.
+    """
+    sources = scatter_sources(beam, fluence)
+    coarse = _coarse(detector)
+    readings = np.zeros((coarse.values.size, response.shape[1]))
+    anatomy = block_averaged(beam.anatomy)
+    mu = np.stack([mass_attenuation_cm2_g(name, np.exp(_LOG_ENERGY).clip(0.01, 24.0)) for name in anatomy.materials])
+    log_response = np.stack([np.interp(_LOG_ENERGY, np.log(energy_mev), column) for column in response.T])
+    density = anatomy.density
+    _gather(
+        np.ascontiguousarray(density.values, np.float32),
+        np.ascontiguousarray(anatomy.material),
+        np.ascontiguousarray(density.index_to_lps[:3, :3]),
+        np.ascontiguousarray(density.position_to_index(sources.position_lps_mm)),
+        sources.position_lps_mm,
+        sources.strength,
+        sources.energy_mev,
+        beam.frame.source_lps_mm,
+        beam.pixel_positions_lps_mm(coarse).reshape(-1, 3),
+        np.ascontiguousarray(density.position_to_index(beam.pixel_positions_lps_mm(coarse).reshape(-1, 3))),
+        mu,
+        log_response,
+        float(_LOG_ENERGY[0]),
+        float(_LOG_ENERGY[1] - _LOG_ENERGY[0]),
+        readings,
+    )
+    x, y = np.meshgrid(detector.x_mm, detector.y_mm)
+    maps = [coarse.with_values(r.reshape(coarse.values.shape)).sample(x, y, order=3) for r in readings.T]
+    return np.clip(np.nan_to_num(np.stack(maps)), 0.0, None)
+
+
+def scatter_sources(beam: PrimaryBeam, fluence: PortalImage) -> ScatterSources:
+    """Gather the voxels that the beam reaches into blocks, weighted by electrons and attenuated fluence."""
+    density = beam.anatomy.density
+    positions = density.positions()
+    xy = beam.frame.projected(positions, fluence.source_to_image_mm)
+    incident = fluence.sample(xy[..., 0], xy[..., 1], outside=0.0)
+    lit = (incident > 0.005 * fluence.values.max()) & (density.values > 0.005)
+    at = positions[lit]
+    distance_mm = np.linalg.norm(at - beam.frame.source_lps_mm, axis=-1)
+    at_voxel = incident[lit] * (beam.frame.source_to_axis_mm / distance_mm) ** 2
+    groups, energy = _energy_groups(beam)
+    arriving = beam.transmitted(beam.thickness_g_cm2(at), groups) * at_voxel[:, None]
+    per_gram = np.array([MATERIALS[name].electrons_mol_g for name in beam.anatomy.materials])
+    electrons = density.values[lit] * per_gram[beam.anatomy.material[lit]] * AVOGADRO_PER_MOL * density.voxel_volume_cc
+    strength = arriving * electrons[:, None]
+    block = np.floor((at - density.origin_lps_mm) / BLOCK_MM).astype(np.int64)
+    _, member = np.unique(block, axis=0, return_inverse=True)
+    total = np.stack([np.bincount(member, s) for s in strength.T], axis=1)
+    weight = strength.sum(axis=1)
+    centre = np.stack([np.bincount(member, weight * c) for c in at.T], axis=1) / np.bincount(member, weight)[:, None]
+    return ScatterSources(np.ascontiguousarray(centre), np.ascontiguousarray(total), energy)
+
+
+def _energy_groups(beam: PrimaryBeam) -> tuple[NDArray, NDArray]:
+    """Membership (n_energies, n_groups) of the spectrum's bins in groups, and the groups' mean energies."""
+    spectrum = beam.spectrum
+    group = np.minimum(np.arange(len(spectrum.weight)) * GROUPS // len(spectrum.weight), GROUPS - 1)
+    membership = (group[:, None] == np.arange(group.max() + 1)).astype(float)
+    energy = (spectrum.weight * spectrum.energy_mev) @ membership / np.maximum(spectrum.weight @ membership, 1e-30)
+    return membership, energy
+
+
+def _coarse(detector: PortalImage) -> PortalImage:
+    height, width = np.ptp(detector.y_mm), np.ptp(detector.x_mm)
+    rows, columns = (max(4, int(np.ceil(extent / COARSE_PIXEL_MM)) + 1) for extent in (height, width))
+    return replace(
+        detector,
+        values=np.zeros((rows, columns)),
+        pixel_spacing_mm=(height / (rows - 1), width / (columns - 1)),
+    )
+
+
+def block_averaged(anatomy: Anatomy) -> Anatomy:
+    """Average density over blocks of about 8 mm, with the tissue that holds most of the block's mass."""
+    steps = [max(1, round(8.0 / s)) for s in anatomy.density.spacing_mm[::-1]]
+    shape = [-(-n // s) for n, s in zip(anatomy.density.shape, steps, strict=True)]
+    padding = [(0, m * s - n) for n, m, s in zip(anatomy.density.shape, shape, steps, strict=True)]
+    folded = [x for m, s in zip(shape, steps, strict=True) for x in (m, s)]
+    padded = np.pad(anatomy.density.values, padding)
+    material = np.pad(anatomy.material, padding)
+    masses = [
+        np.where(material == index, padded, 0).reshape(folded).sum(axis=(1, 3, 5))
+        for index in range(len(anatomy.materials))
+    ]
+    affine = np.array(anatomy.density.index_to_lps)
+    affine[:3, 3] = anatomy.density.index_to_position((np.array(steps[::-1]) - 1) / 2)
+    affine[:3, :3] *= np.array(steps[::-1])
+    density = np.sum(masses, axis=0) / np.prod(steps)
+    grid = Grid(density.astype(np.float32), affine, anatomy.density.frame_of_reference_uid)
+    return Anatomy(grid, np.argmax(masses, axis=0).astype(np.uint8), anatomy.materials)
+
+
+@njit(cache=True, parallel=True)
+def _gather(  # type: ignore[no-untyped-def]
+    density, material, index_to_mm, source_index, source_mm, strength, energy, focus_mm, pixel_mm, pixel_index,
+    mu, response, log_first, log_step, out,
+):  # fmt: skip
+    for pixel in prange(pixel_mm.shape[0]):
+        thickness = np.zeros(mu.shape[0], np.float32)
+        for block in range(source_mm.shape[0]):
+            incoming = source_mm[block] - focus_mm
+            outgoing = pixel_mm[pixel] - source_mm[block]
+            r2_cm2 = np.sum(outgoing**2) * 0.01
+            cosine = np.sum(incoming * outgoing) / np.sqrt(np.sum(incoming**2) * np.sum(outgoing**2))
+            thickness[:] = 0.0
+            _trace_one(density, material, pixel_index[pixel], source_index[block], index_to_mm, thickness)
+            for group in range(energy.shape[0]):
+                ratio = 1.0 / (1.0 + energy[group] / ELECTRON_MASS_MEV * (1.0 - cosine))
+                klein_nishina = 0.5 * CLASSICAL_ELECTRON_RADIUS_CM**2 * ratio**2
+                klein_nishina *= ratio + 1.0 / ratio - 1.0 + cosine**2
+                at = (np.log(energy[group] * ratio) - log_first) / log_step
+                low = min(max(int(at), 0), mu.shape[1] - 2)
+                part = at - low
+                depth = 0.0
+                for m in range(mu.shape[0]):
+                    depth += thickness[m] * (mu[m, low] * (1.0 - part) + mu[m, low + 1] * part)
+                arriving = strength[block, group] * klein_nishina / r2_cm2 * np.exp(-depth)
+                for detector in range(response.shape[0]):
+                    value = response[detector, low] * (1.0 - part) + response[detector, low + 1] * part
+                    out[pixel, detector] += arriving * value
