@@ -1,0 +1,191 @@
+"""The planar contours of a structure as a stack of plane regions, with what is wrong or unusual about them said."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from intrepid_rt.errors import UnsupportedGeometry
+from intrepid_rt.structures import Structure
+
+PLANARITY_TOLERANCE_MM = 0.1
+SAME_PLANE_MM = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneRegion:
+    """What the contours of one plane enclose: closed rings that add (sign +1) or, inside others, subtract (-1).
+
+    ``points_mm`` (n, 2) holds all rings one after the other, ring ``i`` from ``starts[i]`` to ``starts[i + 1]``.
+    Each ring is counter-clockwise if its sign is +1, clockwise if -1, so that winding numbers are 0 or 1.
+    """
+
+    w_mm: float
+    points_mm: NDArray
+    starts: NDArray
+
+    @property
+    def rings(self) -> list[NDArray]:
+        """The rings (n, 2) in mm."""
+        return [self.points_mm[a:b] for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+
+    @property
+    def area_mm2(self) -> float:
+        """Enclosed area, holes taken out."""
+        return float(sum(signed_area(ring) for ring in self.rings))
+
+
+@dataclass(frozen=True, eq=False)
+class ContourStack:
+    """The plane regions of a structure in ascending order along their common normal.
+
+    ``axes_lps`` (3, 3) has the unit vectors u, v (in plane) and w (normal) as rows: LPS = (u, v, w) @ axes_lps.
+    """
+
+    axes_lps: NDArray
+    regions: tuple[PlaneRegion, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def w_mm(self) -> NDArray:
+        """(n,) plane positions along the normal, ascending."""
+        return np.array([region.w_mm for region in self.regions])
+
+    def to_lps(self, positions_uvw: NDArray) -> NDArray:
+        """Map (n, 3) positions in the stack's frame to LPS mm."""
+        return positions_uvw if is_axial(self.axes_lps) else positions_uvw @ self.axes_lps
+
+    @classmethod
+    def of(cls, structure: Structure) -> "ContourStack":
+        """Sort the contours of a structure into planes and orient outlines and holes.
+
+        Contours of one plane combine by exclusive or. Contours without area and exact repeats are left out and named in
+        ``warnings``; a repeat would cancel its original.
+
+        Raises
+        ------
+        UnsupportedGeometry
+            A contour is not planar, or the contours lie in planes that are not parallel.
+        """
+        contours = [np.asarray(c, float) for c in structure.contours]
+        axes = _common_axes(contours, structure.name)
+        planes: list[tuple[float, list[NDArray]]] = []
+        for w, ring in sorted((_in_plane(c, axes) for c in contours), key=lambda item: item[0]):
+            if not planes or w - planes[-1][0] > SAME_PLANE_MM:
+                planes.append((w, []))
+            planes[-1][1].append(ring)
+        warnings: list[str] = []
+        regions = [_region(w, rings, warnings) for w, rings in planes]
+        return cls(axes, tuple(r for r in regions if r is not None), tuple(dict.fromkeys(warnings)))
+
+
+def is_axial(axes_lps: NDArray) -> bool:
+    """Whether the stack's frame is the patient frame itself."""
+    return bool(np.array_equal(axes_lps, np.eye(3)))
+
+
+def signed_area(ring: NDArray) -> float:
+    """Area in mm2 of a closed ring (n, 2), positive when counter-clockwise."""
+    x, y = (ring - ring[0]).T
+    return float(0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+
+
+def _common_axes(contours: list[NDArray], name: str) -> NDArray:
+    """Return the patient axes for axial contours, else axes with w along the common normal."""
+    if all(np.ptp(c[:, 2]) <= PLANARITY_TOLERANCE_MM for c in contours):
+        return np.eye(3)
+    vectors = np.array([0.5 * np.cross(c - c[0], np.roll(c - c[0], -1, axis=0)).sum(axis=0) for c in contours])
+    w = np.linalg.eigh(vectors.T @ vectors)[1][:, 2]
+    w *= np.sign(w[np.argmax(np.abs(w))])
+    worst = max(float(np.ptp(c @ w)) for c in contours)
+    if worst > PLANARITY_TOLERANCE_MM:
+        raise UnsupportedGeometry(
+            f"The contours of {name} depart by {worst:.2g} mm from parallel planes; a DVH needs planar contours of one "
+            "orientation. Re-export the structure with axial contours or use its segmentation."
+        )
+    helper = np.eye(3)[np.argmin(np.abs(w))]
+    u = helper - w * (helper @ w)
+    u /= np.linalg.norm(u)
+    return np.stack([u, np.cross(w, u), w])
+
+
+def _in_plane(contour: NDArray, axes: NDArray) -> tuple[float, NDArray]:
+    uvw = contour if is_axial(axes) else contour @ axes.T
+    return float(uvw[:, 2].mean()), np.ascontiguousarray(uvw[:, :2])
+
+
+def _region(w_mm: float, rings: list[NDArray], warnings: list[str]) -> PlaneRegion | None:
+    solid = [ring for ring in rings if len(ring) >= 3 and abs(signed_area(ring)) > 1e-9]
+    if len(solid) < len(rings):
+        warnings.append("Contours without area (points or lines) have been left out.")
+    unique = list({_identity(ring): ring for ring in solid}.values())
+    if len(unique) < len(solid):
+        warnings.append("A contour is stored twice in one plane; the repeat has been left out.")
+    if not unique:
+        return None
+    depth, crossing = _nesting(np.concatenate(unique), _starts(unique))
+    if crossing:
+        unique = _resolved(unique)
+        depth, _ = _nesting(np.concatenate(unique), _starts(unique))
+    oriented = [
+        ring if (signed_area(ring) > 0) == (level % 2 == 0) else ring[::-1]
+        for ring, level in zip(unique, depth, strict=True)
+    ]
+    return PlaneRegion(w_mm, np.concatenate(oriented), _starts(oriented))
+
+
+def _starts(rings: list[NDArray]) -> NDArray:
+    return np.cumsum([0, *(len(ring) for ring in rings)])
+
+
+def _resolved(rings: list[NDArray]) -> list[NDArray]:
+    """Return rings that do not cross and enclose the exclusive or of ``rings``."""
+    import shapely
+
+    region = shapely.Polygon()
+    for ring in rings:
+        polygon = shapely.make_valid(shapely.Polygon(ring))
+        region = shapely.symmetric_difference(region, polygon, grid_size=1e-6)
+    polygons = [g for g in getattr(region, "geoms", [region]) if isinstance(g, shapely.Polygon)]
+    outlines = [line for polygon in polygons for line in (polygon.exterior, *polygon.interiors)]
+    found = [np.array(line.coords)[:-1] for line in outlines if not line.is_empty]
+    return [ring for ring in found if abs(signed_area(ring)) > 1e-9] or rings
+
+
+def _identity(ring: NDArray) -> bytes:
+    # A repeat may start at another point or run the other way round.
+    return np.unique(np.round(ring, 3), axis=0).tobytes()
+
+
+@njit(cache=True)
+def _nesting(points: NDArray, starts: NDArray) -> tuple[NDArray, bool]:
+    """Count for each ring the others that hold most of its points, and say whether any ring lies half in another."""
+    n_rings = starts.size - 1
+    depth = np.zeros(n_rings, np.int64)
+    crossing = False
+    for i in range(n_rings):
+        n_points = starts[i + 1] - starts[i]
+        for j in range(n_rings):
+            if i == j:
+                continue
+            inside = 0
+            for p in range(starts[i], starts[i + 1]):
+                inside += inside_ring(points[p, 0], points[p, 1], points, starts[j], starts[j + 1])
+            depth[i] += 2 * inside > n_points
+            crossing |= 0 < inside < n_points
+    return depth, crossing
+
+
+@njit(cache=True)
+def inside_ring(x: float, y: float, points: NDArray, start: int, stop: int) -> bool:
+    """Even-odd rule for the ring ``points[start:stop]``."""
+    inside = False
+    previous = stop - 1
+    for p in range(start, stop):
+        y_p, y_q = points[p, 1], points[previous, 1]
+        if (y_p > y) != (y_q > y):
+            crossing = points[p, 0] + (y - y_p) / (y_q - y_p) * (points[previous, 0] - points[p, 0])
+            inside ^= x < crossing
+        previous = p
+    return inside
