@@ -38,6 +38,7 @@ class ControlPoint:
     jaw_y_mm: tuple[float, float] | None
     mlc: tuple[MultileafCollimator, ...] = ()
     nominal_energy_mv: float | None = None
+    gantry_rotation: str = "NONE"  # CW, CC or NONE: the way to the next control point
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,9 @@ class Beam:
     @property
     def is_arc(self) -> bool:
         """Whether the gantry moves between control points."""
-        angles = np.array([cp.gantry_angle_deg for cp in self.control_points])
+        if any(cp.gantry_rotation in ("CW", "CC") for cp in self.control_points[:-1]):
+            return True  # a full turn starts and ends at one angle
+        angles = np.unwrap([cp.gantry_angle_deg for cp in self.control_points], period=360.0)
         return bool(np.ptp(angles) > 0.1)
 
 
@@ -74,6 +77,7 @@ class Plan:
     fractions_planned: int | None
     prescription_gy: float | None
     referenced_structure_set_uid: str = ""
+    notes: tuple[str, ...] = ()
 
     def beam_numbered(self, number: int) -> Beam | None:
         """Return the beam with this BeamNumber (300A,00C0), None if the plan has none."""

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from intrepid_rt.errors import AmbiguousInput, UnsupportedGeometry
+
+# Points of one contour are rounded independently by some exporters.
+_AXIAL_TOLERANCE_MM = 0.1
+
 
 @dataclass(frozen=True, eq=False)
 class Structure:
@@ -44,7 +49,18 @@ class Structure:
         """Group contours that lie in the same axial plane: patient z in mm (ascending) to contours.
 
         Contours whose z differ by at most ``tolerance_mm`` share a plane: exporters round the same slice differently.
+
+        Raises
+        ------
+        UnsupportedGeometry
+            A contour does not lie in an axial plane.
         """
+        for contour in self.contours:
+            if np.ptp(contour[:, 2]) > max(tolerance_mm, _AXIAL_TOLERANCE_MM):
+                raise UnsupportedGeometry(
+                    f"Structure {self.name} has a contour that is not axial: z from {contour[:, 2].min():g} to "
+                    f"{contour[:, 2].max():g} mm. Export the structures on axial slices."
+                )
         planes: dict[float, list[NDArray]] = {}
         for z, contour in sorted(((float(np.mean(c[:, 2])), c) for c in self.contours), key=lambda item: item[0]):
             last = next(reversed(planes), None)
@@ -62,11 +78,25 @@ class StructureSet:
     frame_of_reference_uid: str
     structures: tuple[Structure, ...]
     referenced_ct_series_uid: str = ""
+    notes: tuple[str, ...] = ()
 
     def named(self, name: str) -> Structure | None:
-        """Return the structure with this ROIName, compared without regard to case and outer blanks; None if absent."""
+        """Return the structure with this ROIName, compared without regard to case and outer blanks; None if absent.
+
+        Raises
+        ------
+        AmbiguousInput
+            Two structures with contours share the name.
+        """
         wanted = name.strip().casefold()
-        return next((s for s in self.structures if s.name.strip().casefold() == wanted), None)
+        found = [s for s in self.structures if s.name.strip().casefold() == wanted]
+        drawn = [s for s in found if not s.is_empty]
+        if len(drawn) > 1:
+            raise AmbiguousInput(
+                f"RTSTRUCT {self.sop_instance_uid} holds {len(drawn)} structures named {name!r} "
+                f"(ROI numbers {', '.join(str(s.number) for s in drawn)}). Rename them so that one is meant."
+            )
+        return next(iter(drawn or found), None)
 
     @property
     def external(self) -> Structure | None:

@@ -1,0 +1,89 @@
+"""Stored pixel values of a DICOM image, checked against the bytes that are there before memory is set aside."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from intrepid_rt.dicom_file import integer, label
+from intrepid_rt.errors import MissingObject, UnreadableFile
+
+# Far above what lossless coding reaches on measured images; a header that claims more is damaged.
+_LARGEST_COMPRESSION = 1000
+
+
+def stored_pixels(dataset: Dataset) -> NDArray:
+    """Return the stored values, (frames, rows, columns), of unsigned or signed 8, 16 or 32 bit.
+
+    Raises
+    ------
+    MissingObject
+        No PixelData, or no Rows, Columns or BitsAllocated.
+    UnreadableFile
+        The header claims more pixels than the file holds, a colour image, or a compression without decoder.
+    """
+    if not dataset.get("PixelData"):
+        raise MissingObject(f"{label(dataset)} has no PixelData. Export it with pixels.")
+    frames, rows, columns = _shape(dataset)
+    dtype = _dtype(dataset)
+    claimed = frames * rows * columns * dtype.itemsize
+    if _is_compressed(dataset):
+        return _decompressed(dataset, claimed).reshape(frames, rows, columns)
+    if len(dataset.PixelData) < claimed:
+        raise UnreadableFile(
+            f"{label(dataset)} claims {frames} x {rows} x {columns} pixels, {claimed} bytes, but holds "
+            f"{len(dataset.PixelData)}: it is cut short or damaged. Export it again."
+        )
+    values = np.frombuffer(dataset.PixelData, dtype, count=frames * rows * columns)
+    return _stored_bits(dataset, values).reshape(frames, rows, columns)
+
+
+def _shape(dataset: Dataset) -> tuple[int, int, int]:
+    rows, columns = integer(dataset, "Rows"), integer(dataset, "Columns")
+    if not rows or not columns:
+        raise MissingObject(f"{label(dataset)} lacks Rows or Columns. Export it again.")
+    if (integer(dataset, "SamplesPerPixel") or 1) != 1:
+        raise UnreadableFile(f"{label(dataset)} is a colour image; expected one sample per pixel.")
+    return max(integer(dataset, "NumberOfFrames") or 1, 1), rows, columns
+
+
+def _dtype(dataset: Dataset) -> np.dtype:
+    bits = integer(dataset, "BitsAllocated")
+    if bits not in (8, 16, 32):
+        raise MissingObject(f"{label(dataset)} has BitsAllocated {bits}; expected 8, 16 or 32.")
+    kind = "i" if integer(dataset, "PixelRepresentation") else "u"
+    # A data set built in memory has no encoding yet; DICOM's default is little endian.
+    order = ">" if dataset.original_encoding[1] is False else "<"
+    return np.dtype(f"{order}{kind}{bits // 8}")
+
+
+def _stored_bits(dataset: Dataset, values: NDArray) -> NDArray:
+    """Drop what older systems put into the bits above HighBit, such as overlays."""
+    allocated = values.dtype.itemsize * 8
+    stored = integer(dataset, "BitsStored") or allocated
+    if stored >= allocated:
+        return values
+    # Shifting up and down again also carries the sign.
+    unused = allocated - stored
+    return np.right_shift(np.left_shift(values, unused), unused)
+
+
+def _is_compressed(dataset: Dataset) -> bool:
+    return _transfer_syntax(dataset).is_compressed if _transfer_syntax(dataset).is_transfer_syntax else False
+
+
+def _transfer_syntax(dataset: Dataset) -> UID:
+    meta = getattr(dataset, "file_meta", None)
+    return UID(str(meta.get("TransferSyntaxUID") or "") if meta is not None else "")
+
+
+def _decompressed(dataset: Dataset, claimed: int) -> NDArray:
+    if claimed > _LARGEST_COMPRESSION * len(dataset.PixelData):
+        raise UnreadableFile(f"{label(dataset)} claims {claimed} bytes of pixels in {len(dataset.PixelData)}: damaged.")
+    try:
+        return dataset.pixel_array
+    except (RuntimeError, NotImplementedError, AttributeError, ValueError) as error:
+        raise UnreadableFile(
+            f"{label(dataset)} is compressed as {_transfer_syntax(dataset).name}, which cannot be decoded here. "
+            "Decompress it first, for example with dcmdjpeg or gdcmconv --raw."
+        ) from error
