@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from intrepid_dvh.units import GY_PER_UNIT
 from intrepid_rt.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from intrepid_dvh.metrics import Metric
-
-# Units as the curves' sources write them, and the gray in one of them. EV/G (PRIMO) is dose per primary particle.
-GY_PER_UNIT = {"GY": 1.0, "CGY": 0.01, "EV/G": 1.602176634e-16}
 
 # Neighbouring points of a step are set apart by this fraction of the largest value, so that each level has one dose.
 _STEP = 1e-12
@@ -165,6 +163,16 @@ class DVH:
         if not self.structure_volume_cc:
             return np.full(self.dose_gy.size, np.nan)
         return 100.0 * self.volume_cc / self.structure_volume_cc
+
+    @property
+    def stated_dose_unit(self) -> str:
+        """``dose_unit``, or an empty string when the source does not name one."""
+        return "" if self.unstated_dose is not None else self.dose_unit
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """Interpolation tables and statistics already made for this curve."""
+        return {}
 
     def metric(self, text: str, *, interp: str = "linear", **model_args: Any) -> Metric:
         """Evaluate a metric such as ``D95%``, ``V20Gy_cc`` or ``DMEAN``; see :func:`intrepid_dvh.metrics.evaluate`."""

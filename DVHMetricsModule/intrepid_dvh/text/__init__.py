@@ -1,0 +1,1 @@
+"""Reading the dose-volume text files of planning systems."""
