@@ -8,6 +8,7 @@ from intrepid_dvh.curve import DVH, DoseStatistics
 from intrepid_dvh.slabs import EndCaps
 from intrepid_dvh.structure_samples import BetweenPlanes, StructureSamples
 from intrepid_dvh.trilinear import dose_at
+from intrepid_dvh.voxel_extrema import widened_by_voxels
 from intrepid_rt.errors import FrameOfReferenceMismatch, UnsupportedGeometry
 from intrepid_rt.grids import DoseGrid
 from intrepid_rt.structures import Structure
@@ -116,15 +117,15 @@ def dvh_of_samples(
     outside_cc = total_cc - inside_cc if not inside.all() else 0.0
     notes = warnings + samples.warnings + _notes(total_cc, outside_cc)
     doses = dose_gy[inside]
-    stated = _statistics(doses, volume_cc)
-    levels_gy, levels_cc = condense(doses, volume_cc)
+    low_gy, high_gy = widened_by_voxels(dose_grid, samples, min_gy=float(doses.min()), max_gy=float(doses.max()))
+    levels_gy, levels_cc = condense(doses, volume_cc, low_gy=low_gy, high_gy=high_gy)
     return DVH.from_samples(
         levels_gy,
         levels_cc,
         structure=samples.name,
         structure_volume_cc=total_cc,
         volume_outside_dose_cc=outside_cc,
-        stated=stated,
+        stated=_statistics(doses, volume_cc, low_gy, high_gy),
         warnings=notes,
         **known,
     )
@@ -150,11 +151,11 @@ def _spacing_along_z(dose_grid: DoseGrid) -> float:
     return dose_grid.spacing_mm[axis]
 
 
-def _statistics(dose_gy: NDArray, volume_cc: NDArray) -> DoseStatistics:
+def _statistics(dose_gy: NDArray, volume_cc: NDArray, low_gy: float, high_gy: float) -> DoseStatistics:
     total = volume_cc.sum()
     mean = float(dose_gy @ volume_cc / total)
     sd = float(np.sqrt(max(0.0, float((dose_gy - mean) ** 2 @ volume_cc / total))))
-    return DoseStatistics(min_gy=float(dose_gy.min()), max_gy=float(dose_gy.max()), mean_gy=mean, sd_gy=sd)
+    return DoseStatistics(min_gy=low_gy, max_gy=high_gy, mean_gy=mean, sd_gy=sd)
 
 
 def _notes(total_cc: float, outside_cc: float) -> tuple[str, ...]:

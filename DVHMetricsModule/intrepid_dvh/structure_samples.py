@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
@@ -53,12 +54,18 @@ class StructureSamples:
     cell_mm: float
     stack: ContourStack
     slabs: Slabs
+    between_planes: BetweenPlanes = "slab"
     warnings: tuple[str, ...] = ()
 
     @property
     def structure_volume_cc(self) -> float:
         """Volume of the structure, from the same positions that carry the dose."""
         return float(self.volume_cc.sum())
+
+    @cached_property
+    def bounds_lps_mm(self) -> NDArray:
+        """(2, 3) lowest and highest LPS coordinates in mm."""
+        return np.stack([self.positions_lps_mm.min(axis=0), self.positions_lps_mm.max(axis=0)])
 
     @classmethod
     def of(
@@ -98,7 +105,8 @@ class StructureSamples:
         cell = cell_mm or _cell_size(stack, slabs)
         sections = _sections(stack, slabs, cell, caps, between_planes)
         positions, volumes = _fill(sections, stack, cell)
-        return cls(structure.name, positions, volumes, cell, stack, slabs, stack.warnings + slabs.warnings)
+        warnings = stack.warnings + slabs.warnings
+        return cls(structure.name, positions, volumes, cell, stack, slabs, between_planes, warnings)
 
 
 def _checked_caps(end_caps: EndCaps | None, between_planes: BetweenPlanes) -> EndCaps:
