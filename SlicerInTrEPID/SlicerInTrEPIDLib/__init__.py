@@ -1,1 +1,1 @@
-"""MRML logic of the SlicerInTrEPID module: nodes in, nodes out."""
+"""MRML side of InTrEPID: records in, nodes out. Needs ``slicer``; nothing but ``panel`` needs Qt."""
