@@ -142,7 +142,7 @@ def _frame_positions_mm(dataset: Dataset, plane: Plane, frames: int) -> NDArray:
     offsets = decimals(dataset, "GridFrameOffsetVector")
     if len(offsets) != frames:
         raise MissingObject(
-            f"{label(dataset)}: GridFrameOffsetVector holds {len(offsets)} numbers for {frames} frames. Export it again."
+            f"{label(dataset)}: GridFrameOffsetVector has {len(offsets)} numbers for {frames} frames. Export it again."
         )
     if offsets[0] == 0:
         # PS3.3 C.8.8.3.2 (a): a vector whose first offset is 0 is relative to ImagePositionPatient, along the normal.

@@ -81,7 +81,7 @@ def beams_with_meterset(plan: Plan) -> tuple[Beam, ...]:
     MissingObject
         The plan has no treatment beam, or one without monitor units.
     """
-    beams = tuple(beam for beam in plan.beams if beam.treatment_delivery_type in ("TREATMENT", "CONTINUATION", ""))
+    beams = tuple(beam for beam in plan.beams if beam.delivers_treatment)
     if not beams:
         raise MissingObject(f"RTPLAN {plan.sop_instance_uid} has no treatment beam. Choose another plan.")
     without = [beam.name for beam in beams if not beam.meterset_mu]

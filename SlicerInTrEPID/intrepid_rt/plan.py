@@ -57,6 +57,11 @@ class Beam:
     dosimeter_unit: str = "MU"
 
     @property
+    def delivers_treatment(self) -> bool:
+        """Whether the beam treats the patient, other than a set-up or verification beam."""
+        return self.treatment_delivery_type in ("TREATMENT", "CONTINUATION", "")
+
+    @property
     def is_arc(self) -> bool:
         """Whether the gantry moves between control points."""
         if any(cp.gantry_rotation in ("CW", "CC") for cp in self.control_points[:-1]):
