@@ -1,0 +1,152 @@
+"""Stored pixels to detector signal: zero without beam, growing with dose, integrated over the exposure."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from intrepid_rt.dicom_file import integer, label, number, text
+from intrepid_rt.errors import AmbiguousInput, UnreadableFile
+
+_ELEKTA_CREATOR = "elekta: portal image"
+_ELEKTA_FACTOR_ELEMENT = 0x02
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """Detector signal of every stored pixel.
+
+    ``unit`` is "signal" if images of one machine are comparable with each other, else "relative". ``at_limit`` marks
+    pixels at the end of the number range that stands for most signal.
+    """
+
+    values: NDArray  # (rows, columns) float32
+    at_limit: NDArray  # (rows, columns) bool
+    unit: str
+    vendor: str
+    notes: tuple[str, ...] = ()
+
+
+def portal_signal(dataset: Dataset, stored: NDArray) -> Signal:
+    """Convert stored pixels (rows, columns) to signal in the manner of the system that wrote them.
+
+    Raises
+    ------
+    AmbiguousInput
+        An unknown system whose image does not show whether high values mean much or little dose.
+    """
+    manufacturer = text(dataset, "Manufacturer").casefold()
+    if "elekta" in manufacturer or _elekta_factor(dataset) is not None:
+        return _elekta(dataset, stored)
+    if "varian" in manufacturer:
+        return _varian(dataset, stored)
+    return _generic(dataset, stored)
+
+
+def _range_end(dataset: Dataset) -> tuple[int, int]:
+    """Lowest and highest number that a pixel can hold."""
+    bits = integer(dataset, "BitsStored") or integer(dataset, "BitsAllocated") or 16
+    if integer(dataset, "PixelRepresentation"):
+        return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    return 0, 2**bits - 1
+
+
+def _elekta(dataset: Dataset, stored: NDArray) -> Signal:
+    """iView: stored inverted; a factor that differs from image to image turns numbers into integrated signal."""
+    lowest, highest = _range_end(dataset)
+    values, factor = (highest - stored.astype(np.float32)), _elekta_factor(dataset)
+    notes: tuple[str, ...] = ()
+    if factor is None:
+        notes = ("The Elekta pixel factor (0021,xx02) is missing: the signal is relative.",)
+    else:
+        values = values / np.float32(factor)
+    unit = "relative" if factor is None else "signal"
+    return Signal(values, stored == lowest, unit, "Elekta", notes)
+
+
+def _elekta_factor(dataset: Dataset) -> float | None:
+    """Pixel factor in the private block of Elekta, whichever block number the writer gave it."""
+    for element in range(0x10, 0x100):
+        creator = dataset.get((0x0021, element))
+        if creator is None or str(creator.value).strip().casefold() != _ELEKTA_CREATOR:
+            continue
+        stated = dataset.get((0x0021, (element << 8) + _ELEKTA_FACTOR_ELEMENT))
+        if stated is None or stated.value in (None, "", b""):
+            return None
+        return _positive_factor(dataset, stated.value)
+    return None
+
+
+def _positive_factor(dataset: Dataset, value: object) -> float:
+    # Without explicit value representation a private element arrives as bytes.
+    written = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    try:
+        factor = float(written.strip(" \0"))
+    except ValueError:
+        factor = float("nan")
+    if not 0 < factor < float("inf"):
+        raise UnreadableFile(f"{label(dataset)}: the Elekta pixel factor is no positive number. Export it again.")
+    return factor
+
+
+def _varian(dataset: Dataset, stored: NDArray) -> Signal:
+    """aS500 to aS1200: rescaled values leave zero, downwards or upwards, as the beam comes on."""
+    rescaled, slope = _rescaled(dataset, stored)
+    sign = _stated_sign(dataset) or (-1 if abs(float(rescaled.min())) > abs(float(rescaled.max())) else 1)
+    lowest, highest = _range_end(dataset)
+    at_limit = stored == (highest if sign * slope > 0 else lowest)
+    values = sign * rescaled
+    if text(dataset, "RescaleType").upper() == "CU":
+        return Signal(values, at_limit, "signal", "Varian")  # calibrated units are integrated already
+    frames = re.search(r"Averaged Frames\s*:?\s*(\d+)", text(dataset, "RTImageDescription"), re.IGNORECASE)
+    if frames is None or int(frames[1]) == 0:
+        note = "The number of averaged frames is not stated: the signal is relative, one frame's worth."
+        return Signal(values, at_limit, "relative", "Varian", (note,))
+    note = f"The stored mean of {int(frames[1])} frames was multiplied by their number."
+    return Signal(values * np.float32(frames[1]), at_limit, "signal", "Varian", (note,))
+
+
+def _rescaled(dataset: Dataset, stored: NDArray) -> tuple[NDArray, float]:
+    slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
+    slope = 1.0 if slope is None else slope
+    return (stored * slope + (intercept or 0.0)).astype(np.float32), slope
+
+
+def _stated_sign(dataset: Dataset) -> int | None:
+    """1 if high values mean much radiation, -1 if little, None if the image does not say."""
+    sign = integer(dataset, "PixelIntensityRelationshipSign")
+    return sign if sign in (1, -1) else None
+
+
+def _generic(dataset: Dataset, stored: NDArray) -> Signal:
+    """Any other system: linear by its own statement, or relative."""
+    rescaled, slope = _rescaled(dataset, stored)
+    sign, notes = _stated_sign(dataset), []
+    if sign is None:
+        sign = _sign_from_border(dataset, rescaled)
+        way = "high" if sign > 0 else "low"
+        notes.append(f"Concluded from the border of the image: {way} pixel values mean much signal.")
+    lowest, highest = _range_end(dataset)
+    end = highest if sign * slope > 0 else lowest
+    # A descending scale has its zero at the number that stands for no signal.
+    dark = 0.0 if sign > 0 else float(_rescaled(dataset, np.array(lowest if end == highest else highest))[0])
+    is_linear = text(dataset, "PixelIntensityRelationship").upper() == "LIN"
+    if not is_linear:
+        notes.append("The image does not say how pixel values follow dose: the signal is relative.")
+    unit = "signal" if is_linear else "relative"
+    return Signal(sign * (rescaled - np.float32(dark)), stored == end, unit, "generic", tuple(notes))
+
+
+def _sign_from_border(dataset: Dataset, rescaled: NDArray) -> int:
+    """Tell polarity from the outermost pixels, which lie outside the field."""
+    border = float(np.median(np.concatenate([rescaled[0], rescaled[-1], rescaled[:, 0], rescaled[:, -1]])))
+    low, high = (float(v) for v in np.percentile(rescaled, (0.5, 99.5)))
+    above, below = high - border, border - low
+    if max(above, below) <= 0 or min(above, below) > 0.25 * max(above, below):
+        raise AmbiguousInput(
+            f"{label(dataset)} does not state PixelIntensityRelationshipSign, and its border does not show whether "
+            "high pixel values mean much or little dose. Export it with that attribute."
+        )
+    return 1 if above > below else -1
