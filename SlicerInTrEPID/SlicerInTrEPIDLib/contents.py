@@ -39,7 +39,7 @@ def fill_scene(scene: Any, result: VerificationResult) -> list[str]:
     """Fill an empty or used MRML scene; return what could not be put there, one sentence each."""
     tree, palette = Hierarchy(scene, result), Palette(scene)
     ct = add_grid(scene, result.anatomy, "CT")
-    show(ct, window=(-700.0, 500.0))
+    show(ct, window=(-1000.0, 400.0))
     tree.place(ct, modality="CT", series_uid=result.ct_series_uid)
     maximum = float(np.nanmax((result.planned or result.reconstructed).values)) or 1.0
     reconstructed = _add_dose(scene, tree, palette, result.reconstructed, "Dose reconstructed", maximum)

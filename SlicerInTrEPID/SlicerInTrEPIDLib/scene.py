@@ -47,7 +47,7 @@ def write_bundle(scene: Any, path: str | Path) -> None:
     OutputNotWritable
         The file cannot be written.
     """
-    path = Path(path)
+    path = Path(path).absolute()  # MRML takes relative paths from elsewhere
     with replacing(path) as temporary, tempfile.TemporaryDirectory(prefix=".bundle-", dir=path.parent) as folder:
         # MRML names the bundle's inner folder after the file and refuses names that start with a dot.
         bundle = Path(folder) / path.name

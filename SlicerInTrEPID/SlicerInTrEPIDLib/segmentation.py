@@ -77,11 +77,10 @@ def closed_surface(structure: Structure, *, thickness_mm: float) -> Any:
     to_ras = vtk.vtkTransformPolyDataFilter()
     to_ras.SetTransform(turn)
     to_ras.SetInputConnection(contour.GetOutputPort())
-    normals = vtk.vtkPolyDataNormals()
+    normals = vtk.vtkPolyDataNormals()  # for smooth shading; the faces look outwards already
     normals.SetInputConnection(to_ras.GetOutputPort())
     normals.SplittingOff()
-    normals.ConsistencyOn()
-    normals.AutoOrientNormalsOn()
+    normals.ConsistencyOff()
     normals.Update()
     return normals.GetOutput()
 
