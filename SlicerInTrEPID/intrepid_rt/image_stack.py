@@ -76,6 +76,9 @@ def uniform_step_mm(positions_mm: NDArray) -> float | None:
     >>> uniform_step_mm(np.array([0.0, 2.5, 7.5])) is None
     True
     """
-    step = float(positions_mm[-1] - positions_mm[0]) / (len(positions_mm) - 1)
-    lattice = positions_mm[0] + step * np.arange(len(positions_mm))
-    return step if abs(positions_mm - lattice).max() <= POSITION_TOLERANCE_MM else None
+    index = np.arange(len(positions_mm))
+    # Measured from the fitted line: a rounded first or last position would add its error to all others.
+    fitted = np.polynomial.Polynomial.fit(index, positions_mm, 1)
+    if abs(positions_mm - fitted(index)).max() > POSITION_TOLERANCE_MM:
+        return None
+    return float(positions_mm[-1] - positions_mm[0]) / (len(positions_mm) - 1)
