@@ -103,14 +103,14 @@ def gamma_indices(
     for number, one in enumerate(settings):
         if one.interpolate not in pyramids:
             pyramids[one.interpolate] = dose_range_pyramid(values[1], interpolate=one.interpolate)
-
-        def partly(fraction: float, number: int = number) -> None:
-            if progress is not None:
-                progress((number + fraction) / len(settings))
-
-        result = _compare(pair, values, pyramids[one.interpolate], one, region, partly)
+        part = _part_of(progress, number, len(settings))
+        result = _compare(pair, values, pyramids[one.interpolate], one, region, part)
         results.append(_in_shape_of(reference, result))
     return tuple(results)
+
+
+def _part_of(progress: Progress | None, number: int, total: int) -> Progress | None:
+    return None if progress is None else lambda fraction: progress((number + fraction) / total)
 
 
 def _compare(
@@ -119,7 +119,7 @@ def _compare(
     pyramid: Pyramid,
     settings: GammaSettings,
     region: NDArray | None,
-    progress: Progress,
+    progress: Progress | None,
 ) -> GammaResult:
     norm_gy = settings.norm_gy if settings.norm_gy is not None else _maximum(values[0])
     selected = _selected(pair, values[0], settings, norm_gy, region)
@@ -146,7 +146,7 @@ def _search(
     settings: GammaSettings,
     norm_gy: float,
     selected: NDArray,
-    progress: Progress,
+    progress: Progress | None,
 ) -> tuple[NDArray, int]:
     """Run the compiled search over the selected points, in steps between which progress is told."""
     import numba
@@ -158,8 +158,9 @@ def _search(
     cap = np.inf if settings.max_gamma is None else settings.max_gamma
     gamma = np.full(selected.size, np.nan)
     reached = 0
-    for start, stop in _steps(selected):
-        progress(start / selected.size)
+    for start, stop in _steps(selected, 1 if progress is None else _STEPS_OF_PROGRESS):
+        if progress is not None:
+            progress(start / selected.size)
         reached += gamma_of_points(
             values[1],
             tuple(pyramid),
@@ -177,16 +178,17 @@ def _search(
             8 * numba.get_num_threads(),
             gamma,
         )
-    progress(1.0)
+    if progress is not None:
+        progress(1.0)
     return gamma.reshape(selected.shape), int(reached)
 
 
-def _steps(selected: NDArray) -> list[tuple[int, int]]:
-    """Ranges of flat indices with about as many selected points each."""
+def _steps(selected: NDArray, n_steps: int) -> list[tuple[int, int]]:
+    """Ranges of flat indices, whole planes, with about as many selected points each."""
     per_plane = np.count_nonzero(selected, axis=(1, 2))
     done = np.cumsum(per_plane) / max(per_plane.sum(), 1)
     plane_size = selected[0].size
-    planes = np.searchsorted(done, np.arange(1, _STEPS_OF_PROGRESS) / _STEPS_OF_PROGRESS) + 1
+    planes = np.searchsorted(done, np.arange(1, n_steps) / n_steps) + 1
     edges = np.unique([0, *planes * plane_size, selected.size])
     return [(int(a), int(b)) for a, b in pairwise(edges)]
 

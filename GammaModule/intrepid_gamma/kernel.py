@@ -24,6 +24,7 @@ from numba import njit, prange
 ERROR_BOUND = 5e-7  # gamma is at most this much above the true minimum
 _BLOCK = 64  # consecutive reference points that one worker takes at a time
 _MOST_STEPS = 8
+_MOST_SCALAR_STEPS = 16
 _MOST_BOXES = 128
 
 
@@ -76,139 +77,152 @@ def _residual_polynomial(corner, reference, per_dose, poly):
 
 @njit(cache=True, error_model="numpy")
 def _residual(poly, z, y, x):
-    return (
-        (poly[0] + poly[1] * x)
-        + y * (poly[2] + poly[3] * x)
-        + z * (poly[4] + poly[5] * x + y * (poly[6] + poly[7] * x))
-    )
+    near = poly[0] + poly[1] * x + y * (poly[2] + poly[3] * x)
+    return near + z * (poly[4] + poly[5] * x + y * (poly[6] + poly[7] * x))
 
 
 @njit(cache=True, error_model="numpy")
 def _residual_range(poly, box):
     """Least and largest h over a box: a function of first degree in each coordinate has them at corners."""
-    low, high = np.inf, -np.inf
-    for z in (box[0], box[1]):
-        for y in (box[2], box[3]):
-            for x in (box[4], box[5]):
-                h = _residual(poly, z, y, x)
-                low, high = min(low, h), max(high, h)
-    return low, high
+    z0, z1, y0, y1, x0, x1 = box
+    a, b = _residual(poly, z0, y0, x0), _residual(poly, z0, y0, x1)
+    c, d = _residual(poly, z0, y1, x0), _residual(poly, z0, y1, x1)
+    e, f = _residual(poly, z1, y0, x0), _residual(poly, z1, y0, x1)
+    g, h = _residual(poly, z1, y1, x0), _residual(poly, z1, y1, x1)
+    low = min(min(min(a, b), min(c, d)), min(min(e, f), min(g, h)))
+    return low, max(max(max(a, b), max(c, d)), max(max(e, f), max(g, h)))
 
 
 @njit(cache=True, error_model="numpy")
-def _convexity_deficit(poly, box, largest, metric, alpha):
-    """Set alpha[a] so that adding it to metric[a] makes the objective convex over the box (Gershgorin's rows)."""
-    zy = largest * max(abs(poly[6] + poly[7] * box[4]), abs(poly[6] + poly[7] * box[5]))
-    zx = largest * max(abs(poly[5] + poly[7] * box[2]), abs(poly[5] + poly[7] * box[3]))
-    yx = largest * max(abs(poly[3] + poly[7] * box[0]), abs(poly[3] + poly[7] * box[1]))
-    alpha[0] = max(0.0, zy + zx - metric[0])
-    alpha[1] = max(0.0, zy + yx - metric[1])
-    alpha[2] = max(0.0, zx + yx - metric[2])
+def _clip(value, low, high):
+    return min(max(value, low), high)
 
 
 @njit(cache=True, error_model="numpy")
-def _affine_box_minimum(offset, slope, weight, centre, box, t):
-    """Set t to the minimum over the box of sum_a weight[a] (t_a - centre_a)^2 + (offset + slope . t)^2.
+def _box_distance(point, metric, box):
+    """Squared distance from the point to a box."""
+    z = _axis_distance(point[0], box[0], box[1])
+    y = _axis_distance(point[1], box[2], box[3])
+    x = _axis_distance(point[2], box[4], box[5])
+    return metric[0] * z * z + metric[1] * y * y + metric[2] * x * x
 
-    There t_a = clip(centre_a - v slope_a / weight_a) with v = offset + slope . t(v), one increasing scalar equation.
+
+@njit(cache=True, error_model="numpy")
+def _convexity_deficit(poly, box, largest, metric):
+    """Return what to add to each metric to make the objective convex over the box (rows of Gershgorin)."""
+    z0, z1, y0, y1, x0, x1 = box
+    zy = largest * max(abs(poly[6] + poly[7] * x0), abs(poly[6] + poly[7] * x1))
+    zx = largest * max(abs(poly[5] + poly[7] * y0), abs(poly[5] + poly[7] * y1))
+    yx = largest * max(abs(poly[3] + poly[7] * z0), abs(poly[3] + poly[7] * z1))
+    return max(0.0, zy + zx - metric[0]), max(0.0, zy + yx - metric[1]), max(0.0, zx + yx - metric[2])
+
+
+@njit(cache=True, error_model="numpy")
+def _affine_box_minimum(offset, slope, weight, centre, box, relevant):
+    """Return the minimum t over the box of sum_a weight[a] (t_a - centre_a)^2 + huber(offset + slope . t).
+
+    There t_a = clip(centre_a - v slope_a / weight_a), where v = offset + slope . t(v), one increasing scalar equation,
+    or v = +-relevant if that lies further out.
     """
-    v = offset
-    for a in range(3):
-        v += slope[a] * centre[a]
-    steepness = 1.0
-    for a in range(3):
-        steepness += slope[a] * slope[a] / weight[a]
-    v /= steepness
-    for _ in range(_MOST_STEPS):
-        mismatch, steepness = v - offset, 1.0
-        for a in range(3):
-            free = centre[a] - v * slope[a] / weight[a]
-            t[a] = min(max(free, box[2 * a]), box[2 * a + 1])
-            mismatch -= slope[a] * t[a]
-            if t[a] == free:
-                steepness += slope[a] * slope[a] / weight[a]
-        if abs(mismatch) <= 1e-12 * (1.0 + abs(v)):
-            return
+    (bz, by, bx), (cz, cy, cx) = slope, centre
+    z0, z1, y0, y1, x0, x1 = box
+    sz, sy, sx = bz / weight[0], by / weight[1], bx / weight[2]
+    low, high = -relevant, relevant
+    v = _clip((offset + bz * cz + by * cy + bx * cx) / (1.0 + bz * sz + by * sy + bx * sx), low, high)
+    z, y, x = cz, cy, cx
+    for _ in range(_MOST_SCALAR_STEPS):
+        free_z, free_y, free_x = cz - v * sz, cy - v * sy, cx - v * sx
+        z, y, x = _clip(free_z, z0, z1), _clip(free_y, y0, y1), _clip(free_x, x0, x1)
+        mismatch = v - offset - bz * z - by * y - bx * x
+        if abs(mismatch) <= 1e-12 * (1.0 + abs(v)) or (abs(v) == relevant and mismatch * v < 0.0):
+            break
+        steepness = 1.0 + (bz * sz if z == free_z else 0.0) + (by * sy if y == free_y else 0.0)
+        steepness += bx * sx if x == free_x else 0.0
+        low, high = (v, high) if mismatch < 0.0 else (low, v)
         v -= mismatch / steepness
+        if not low < v < high:  # as may happen where an axis meets its limit
+            v = _clip(v, low, high) if abs(v) >= relevant else 0.5 * (low + high)
+    return z, y, x
 
 
 @njit(cache=True, error_model="numpy")
-def _bounds_of_box(poly, point, metric, box, alpha, best, work):
+def _bounds_of_box(poly, point, metric, box, alpha, relevant, best):
     """Improve ``best`` inside a box and say whether the box needs no division.
 
-    The lower bound is that of the convex function f - sum alpha (t - low)(high - t) <= f: its value at t less the most
-    that its tangent plane falls over the box (Frank and Wolfe's gap), whatever t is.
+    The lower bound is that of the convex function f - sum alpha (t - low)(high - t) <= f, with Huber's function of h
+    in place of h^2: its value at t less the most that its tangent plane falls over the box (Frank and Wolfe's gap),
+    whatever t is.
     """
-    t, slope, weight, centre = work[0], work[1], work[2], work[3]
-    for a in range(3):
-        weight[a] = metric[a] + alpha[a]
-        centre[a] = (metric[a] * point[a] + 0.5 * alpha[a] * (box[2 * a] + box[2 * a + 1])) / weight[a]
-        t[a] = min(max(point[a], box[2 * a]), box[2 * a + 1])
+    z0, z1, y0, y1, x0, x1 = box
+    (pz, py, px), (gz, gy, gx), (az, ay, ax) = point, metric, alpha
+    weight = (gz + az, gy + ay, gx + ax)
+    centre = (
+        (gz * pz + 0.5 * az * (z0 + z1)) / weight[0],
+        (gy * py + 0.5 * ay * (y0 + y1)) / weight[1],
+        (gx * px + 0.5 * ax * (x0 + x1)) / weight[2],
+    )
+    z, y, x = _clip(pz, z0, z1), _clip(py, y0, y1), _clip(px, x0, x1)
     for _ in range(_MOST_STEPS):
-        z, y, x = t[0], t[1], t[2]
-        slope[0] = poly[4] + poly[5] * x + y * (poly[6] + poly[7] * x)
-        slope[1] = poly[2] + poly[3] * x + z * (poly[6] + poly[7] * x)
-        slope[2] = poly[1] + poly[3] * y + z * (poly[5] + poly[7] * y)
+        along_z = poly[4] + poly[5] * x + y * (poly[6] + poly[7] * x)
+        along_y = poly[2] + poly[3] * x + z * (poly[6] + poly[7] * x)
+        along_x = poly[1] + poly[3] * y + z * (poly[5] + poly[7] * y)
         h = _residual(poly, z, y, x)
-        value, deficit, gap, offset = h * h, 0.0, 0.0, h
-        for a in range(3):
-            low, high = t[a] - box[2 * a], box[2 * a + 1] - t[a]
-            away = t[a] - point[a]
-            value += metric[a] * away * away
-            deficit += alpha[a] * low * high
-            fall = 2.0 * (metric[a] * away + h * slope[a]) + alpha[a] * (low - high)
-            gap += max(fall * low, -fall * high)
-            offset -= slope[a] * t[a]
+        v = _clip(h, -relevant, relevant)
+        dz, dy, dx = z - pz, y - py, x - px
+        value = h * h + gz * dz * dz + gy * dy * dy + gx * dx * dx
+        deficit = (h - v) ** 2 + az * (z - z0) * (z1 - z) + ay * (y - y0) * (y1 - y) + ax * (x - x0) * (x1 - x)
+        fall_z = 2.0 * (gz * dz + v * along_z) + az * (2.0 * z - z0 - z1)
+        fall_y = 2.0 * (gy * dy + v * along_y) + ay * (2.0 * y - y0 - y1)
+        fall_x = 2.0 * (gx * dx + v * along_x) + ax * (2.0 * x - x0 - x1)
+        gap = max(fall_z * (z - z0), fall_z * (z - z1)) + max(fall_y * (y - y0), fall_y * (y - y1))
+        gap += max(fall_x * (x - x0), fall_x * (x - x1))
         best = min(best, value)
         if value - deficit - gap >= _prune_level(best):
             return best, True
         if gap < 0.1 * deficit:
-            return best, False
-        _affine_box_minimum(offset, slope, weight, centre, box, t)
+            break
+        offset = h - along_z * z - along_y * y - along_x * x
+        z, y, x = _affine_box_minimum(offset, (along_z, along_y, along_x), weight, centre, box, relevant)
     return best, False
 
 
 @njit(cache=True, error_model="numpy")
-def _divide(boxes, top, alpha, metric):
-    """Replace the box on top of the stack by its halves along the axis that loosens the bound most."""
-    box = boxes[top]
+def _divide(boxes, top, box, alpha, metric):
+    """Put the two halves of a box on the stack, cut across the axis that loosens its bound most."""
     axis, worst = 0, -1.0
     for a in range(3):
         width = box[2 * a + 1] - box[2 * a]
         looseness = (alpha[a] + 1e-3 * metric[a]) * width * width
         if looseness > worst:
             axis, worst = a, looseness
+    for a in range(6):
+        boxes[top + 1, a] = boxes[top + 2, a] = box[a]
     middle = 0.5 * (box[2 * axis] + box[2 * axis + 1])
-    boxes[top + 1] = box
-    boxes[top, 2 * axis + 1] = middle
-    boxes[top + 1, 2 * axis] = middle
-    return top + 1
+    boxes[top + 1, 2 * axis + 1] = boxes[top + 2, 2 * axis] = middle
+    return top + 2
 
 
 @njit(cache=True, error_model="numpy")
-def _minimum_in_cell(poly, point, metric, best, boxes, alpha, work):
+def _minimum_in_cell(poly, point, metric, best, boxes):
     """Least of ``best`` and the squared gamma within one cell, certified."""
-    boxes[0, 0::2] = 0.0
-    boxes[0, 1::2] = 1.0
-    top = 0
-    while top >= 0:
-        box = boxes[top]
-        distance = 0.0
-        for a in range(3):
-            away = _axis_distance(point[a], box[2 * a], box[2 * a + 1])
-            distance += metric[a] * away * away
+    top = -1
+    box = (0.0, 1.0, 0.0, 1.0, 0.0, 1.0)
+    while True:
+        distance = _box_distance(point, metric, box)
         low, high = _residual_range(poly, box)
         nearest = max(low, -high, 0.0)
-        if distance + nearest * nearest >= _prune_level(best):
-            top -= 1
-            continue
-        _convexity_deficit(poly, box, max(abs(low), abs(high)), metric, alpha)
-        best, settled = _bounds_of_box(poly, point, metric, box, alpha, best, work)
-        if settled or top + 1 == _MOST_BOXES:  # the second would be a box below rounding: 2^-40 of a cell
-            top -= 1
-        else:
-            top = _divide(boxes, top, alpha, metric)
-    return best
+        limit = _prune_level(best)
+        if distance + nearest * nearest < limit:
+            # Where |h| is larger, f is beyond the limit: there h^2 may be replaced by its tangent, which bends less.
+            relevant = min(math.sqrt(limit - distance), max(-low, high))
+            alpha = _convexity_deficit(poly, box, relevant, metric)
+            best, settled = _bounds_of_box(poly, point, metric, box, alpha, relevant, best)
+            if not settled and top + 2 < _MOST_BOXES:  # deeper would be a box below rounding: 2^-40 of a cell
+                top = _divide(boxes, top, box, alpha, metric)
+        if top < 0:
+            return best
+        box = (boxes[top, 0], boxes[top, 1], boxes[top, 2], boxes[top, 3], boxes[top, 4], boxes[top, 5])
+        top -= 1
 
 
 @njit(cache=True, error_model="numpy")
@@ -232,48 +246,43 @@ def _gap_squared(low, high, reference, per_dose):
 
 
 @njit(cache=True, error_model="numpy")
-def _nearest_octant(point, block, half):
+def _nearest_octant(point, k, j, i, half):
     """Return the number of the octant of a block (bits k, j, i) on whose side the point lies."""
-    nearest = 0
-    for a in range(3):
-        if point[a] >= (2 * block[a] + 1) * half:
-            nearest |= 4 >> a
-    return nearest
+    nearest = 4 if point[0] >= (2 * k + 1) * half else 0
+    nearest += 2 if point[1] >= (2 * j + 1) * half else 0
+    return nearest + (1 if point[2] >= (2 * i + 1) * half else 0)
 
 
 @njit(cache=True, error_model="numpy")
-def _octant_distance(point, metric, block, half, octant, shape):
-    """Squared distance from the point to an octant of a block, ``half`` cells wide; inf if it lies outside the grid."""
-    distance = 0.0
-    for a in range(3):
-        low = (2 * block[a] + ((octant >> (2 - a)) & 1)) * half
-        cells = max(shape[a] - 1, 1)
-        if low >= cells:
-            return np.inf
-        away = _axis_distance(point[a], low, min(low + half, cells))
-        distance += metric[a] * away * away
-    return distance
+def _block_distance(point, metric, k, j, i, size, shape):
+    """Squared distance from the point to block (k, j, i) of ``size`` cells; inf if it lies outside the grid."""
+    nz, ny, nx = max(shape[0] - 1, 1), max(shape[1] - 1, 1), max(shape[2] - 1, 1)
+    z, y, x = k * size, j * size, i * size
+    if z >= nz or y >= ny or x >= nx:
+        return np.inf
+    return _box_distance(point, metric, (z, min(z + size, nz), y, min(y + size, ny), x, min(x + size, nx)))
 
 
 @njit(cache=True, error_model="numpy")
 def _search_cells(values, block, point, reference, per_dose, metric, interpolate, best, scratch):
     """Least of ``best`` and the squared gamma in the up to eight cells of a block of the lowest level."""
-    corner, poly, alpha, local, boxes, work = scratch
-    nearest = _nearest_octant(point, block, 1)
+    corner, poly, boxes = scratch
+    nearest = _nearest_octant(point, block[0], block[1], block[2], 1)
     for order in (0, 1, 2, 4, 3, 5, 6, 7):
         octant = order ^ nearest
-        distance = _octant_distance(point, metric, block, 1, octant, values.shape)
-        if distance >= _prune_level(best):
-            continue
         k, j, i = 2 * block[0] + (octant >> 2), 2 * block[1] + ((octant >> 1) & 1), 2 * block[2] + (octant & 1)
+        distance = _block_distance(point, metric, k, j, i, 1, values.shape)
+        limit = _prune_level(best)
+        if distance >= limit:
+            continue
         _load_corners(values, k, j, i, corner)
         low, high = _range(corner, interpolate)
-        if distance + _gap_squared(low, high, reference, per_dose) >= _prune_level(best):
+        if distance + _gap_squared(low, high, reference, per_dose) >= limit:
             continue
-        local[0], local[1], local[2] = point[0] - k, point[1] - j, point[2] - i
+        local = (point[0] - k, point[1] - j, point[2] - i)
         if interpolate:
             _residual_polynomial(corner, reference, per_dose, poly)
-            best = _minimum_in_cell(poly, local, metric, best, boxes, alpha, work)
+            best = _minimum_in_cell(poly, local, metric, best, boxes)
         else:
             best = _minimum_at_corners(corner, reference, per_dose, local, metric, best)
     return best
@@ -290,18 +299,19 @@ def _search(values, pyramid, point, reference, per_dose, metric, interpolate, be
         level, block = entries[top, 0], (entries[top, 1], entries[top, 2], entries[top, 3])
         bound = bounds[top]
         top -= 1
-        if bound >= _prune_level(best):
+        if bound >= best:
             continue
         if level == 1:
             best = _search_cells(values, block, point, reference, per_dose, metric, interpolate, best, scratch)
             continue
-        half, nearest = 1 << (level - 1), _nearest_octant(point, block, 1 << (level - 1))
+        half = 1 << (level - 1)
+        nearest = _nearest_octant(point, block[0], block[1], block[2], half)
         for order in (7, 6, 5, 3, 4, 2, 1, 0):
             octant = order ^ nearest
-            bound = _octant_distance(point, metric, block, half, octant, values.shape)
+            k, j, i = 2 * block[0] + (octant >> 2), 2 * block[1] + ((octant >> 1) & 1), 2 * block[2] + (octant & 1)
+            bound = _block_distance(point, metric, k, j, i, half, values.shape)
             if bound >= best:
                 continue
-            k, j, i = 2 * block[0] + (octant >> 2), 2 * block[1] + ((octant >> 1) & 1), 2 * block[2] + (octant & 1)
             node = first[level - 2] + (k * width[level - 2, 0] + j) * width[level - 2, 1] + i
             bound += _gap_squared(lowest[node], highest[node], reference, per_dose)
             if bound < best:
@@ -314,26 +324,24 @@ def _search(values, pyramid, point, reference, per_dose, metric, interpolate, be
 @njit(cache=True, error_model="numpy")
 def _start(values, point, reference, per_dose, metric, interpolate, best, scratch):
     """Squared gamma near the point itself, capped by ``best``; -1 if the evaluated dose has no value at the point."""
-    corner, poly, alpha, local, boxes, work = scratch
-    cell = work[4]
-    for a in range(3):
-        cell[a] = min(max(math.floor(point[a]), 0), max(values.shape[a] - 2, 0))
-        local[a] = point[a] - cell[a]
-        work[0, a] = min(max(local[a], 0.0), 1.0)
-    _load_corners(values, int(cell[0]), int(cell[1]), int(cell[2]), corner)
-    here = _interpolated(corner, work[0])
+    corner, poly, boxes = scratch
+    k = _clip(math.floor(point[0]), 0, max(values.shape[0] - 2, 0))
+    j = _clip(math.floor(point[1]), 0, max(values.shape[1] - 2, 0))
+    i = _clip(math.floor(point[2]), 0, max(values.shape[2] - 2, 0))
+    local = (point[0] - k, point[1] - j, point[2] - i)
+    inside = (_clip(local[0], 0.0, 1.0), _clip(local[1], 0.0, 1.0), _clip(local[2], 0.0, 1.0))
+    _load_corners(values, k, j, i, corner)
+    here = _interpolated(corner, inside)
     if not math.isfinite(here):
         return -1.0
-    low, _ = _range(corner, True)
     if not interpolate:
         return _minimum_at_corners(corner, reference, per_dose, local, metric, best)
-    value = ((here - reference) * per_dose) ** 2
-    for a in range(3):
-        value += metric[a] * (local[a] - work[0, a]) ** 2
-    best = min(best, value)
-    if low < np.inf:
+    h = (here - reference) * per_dose
+    best = min(best, h * h + _box_distance(local, metric, (0.0, 1.0, 0.0, 1.0, 0.0, 1.0)))
+    low, high = _range(corner, True)
+    if low <= high:
         _residual_polynomial(corner, reference, per_dose, poly)
-        best = _minimum_in_cell(poly, local, metric, best, boxes, alpha, work)
+        best = _minimum_in_cell(poly, local, metric, best, boxes)
     return best
 
 
@@ -362,10 +370,17 @@ def _reaches_outside(point, metric, best, shape):
 
 @njit(cache=True, error_model="numpy")
 def _is_outside(point, metric, border, shape):
-    furthest = 0.0
-    for a in range(3):
-        furthest = max(furthest, metric[a] * _axis_distance(point[a], 0.0, shape[a] - 1.0) ** 2)
-    return furthest > border * border
+    grid = (0.0, shape[0] - 1.0, 0.0, shape[1] - 1.0, 0.0, shape[2] - 1.0)
+    return _box_distance(point, metric, grid) > border * border
+
+
+@njit(cache=True, error_model="numpy")
+def _transformed(affine, k, j, i):
+    return (
+        affine[0, 0] * k + affine[0, 1] * j + affine[0, 2] * i + affine[0, 3],
+        affine[1, 0] * k + affine[1, 1] * j + affine[1, 2] * i + affine[1, 3],
+        affine[2, 0] * k + affine[2, 1] * j + affine[2, 2] * i + affine[2, 3],
+    )
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
@@ -412,11 +427,11 @@ def gamma_of_points(
     int : points whose search reached beyond the evaluated grid.
     """
     my, mx = reference.shape[1:]
+    scale = (metric[0], metric[1], metric[2])
     doses, chosen = reference.reshape(-1), selected.reshape(-1)
     reached = np.zeros(n_workers, np.int64)
     for worker in prange(n_workers):
-        point = np.empty(3)
-        scratch = (np.empty(8), np.empty(8), np.empty(3), np.empty(3), np.empty((_MOST_BOXES, 6)), np.empty((5, 3)))
+        scratch = (np.empty(8), np.empty(8), np.empty((_MOST_BOXES, 6)))
         stack = (np.empty((256, 4), np.int64), np.empty(256))
         n_reached = 0
         # Blocks go round the workers in turn: neighbours cost alike, so that all workers finish together.
@@ -425,21 +440,18 @@ def gamma_of_points(
                 if not chosen[flat]:
                     continue
                 k, j, i = flat // (my * mx), flat // mx % my, flat % mx
-                for a in range(3):
-                    point[a] = (
-                        to_evaluated[a, 0] * k + to_evaluated[a, 1] * j + to_evaluated[a, 2] * i + to_evaluated[a, 3]
-                    )
+                point = _transformed(to_evaluated, k, j, i)
                 dose = float(doses[flat])
                 per_dose = 1.0 / (dose_criterion * abs(dose) if local else dose_criterion)
                 best = -1.0
-                if not _is_outside(point, metric, border, values.shape):
-                    best = _start(values, point, dose, per_dose, metric, interpolate, cap * cap, scratch)
+                if not _is_outside(point, scale, border, values.shape):
+                    best = _start(values, point, dose, per_dose, scale, interpolate, cap * cap, scratch)
                 if best < 0.0:
                     gamma[flat] = np.inf
                     continue
-                best = _search(values, pyramid, point, dose, per_dose, metric, interpolate, best, stack, scratch)
+                best = _search(values, pyramid, point, dose, per_dose, scale, interpolate, best, stack, scratch)
                 gamma[flat] = math.sqrt(best)
-                n_reached += _reaches_outside(point, metric, best, values.shape)
+                n_reached += _reaches_outside(point, scale, best, values.shape)
         reached[worker] = n_reached
     return reached.sum()
 
