@@ -106,7 +106,7 @@ def distance_volume(structure: Structure, *, thickness_mm: float) -> tuple[NDArr
     slab_mm = float(np.median(spacing)) if spacing.size else thickness_mm
     for stack in slice_stacks(list(planes)):
         maps = [signed_distance([c[:, :2] for c in planes[z]], x, y) for z in stack]
-        # Twin planes around each end, the outer mirrored: the zero crossing, the cap, lies half a slab from the contour.
+        # Twin planes around each end, the outer mirrored: the zero crossing, the cap, lies half a slab from it.
         fields += [-np.abs(maps[0]), maps[0], *maps, maps[-1], -np.abs(maps[-1])]
         z_mm += [stack[0] - 0.55 * slab_mm, stack[0] - 0.45 * slab_mm, *stack]
         z_mm += [stack[-1] + 0.45 * slab_mm, stack[-1] + 0.55 * slab_mm]
