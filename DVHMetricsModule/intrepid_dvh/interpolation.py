@@ -13,6 +13,7 @@ from intrepid_rt.errors import InvalidSetting
 Interpolant = Callable[[float], float]
 
 METHODS = ("linear", "spline", "ksmooth")
+_REGRESSION = ("ksmooth", "smooth")
 
 # Unit conversions shift a request by rounding: this fraction of the table's largest value still counts as inside.
 _ROUNDING = 1e-9
@@ -26,7 +27,8 @@ class Table:
         known = ~(np.isnan(x) | np.isnan(y))
         x, y = x[known], y[known]
         order = np.argsort(x, kind="stable")
-        self.x, self.y = _merged(x[order], y[order], merge)
+        self._every_row = x[order], y[order]
+        self.x, self.y = _merged(*self._every_row, merge)
         self._interpolants: dict[str, Interpolant] = {}
 
     def inside(self, value: float) -> float | None:
@@ -41,7 +43,9 @@ class Table:
         """Return y at ``value``, which must be inside."""
         interpolant = self._interpolants.get(method)
         if interpolant is None:
-            interpolant = self._interpolants[method] = _interpolant(self.x, self.y, method)
+            # Regression weighs every row, also those on a plateau.
+            rows = self._every_row if method in _REGRESSION else (self.x, self.y)
+            interpolant = self._interpolants[method] = _interpolant(*rows, method)
         return interpolant(value)
 
 
@@ -59,7 +63,7 @@ def _interpolant(x: np.ndarray, y: np.ndarray, method: str) -> Interpolant:
         return lambda value: float(np.interp(value, x, y))
     if method == "spline":
         return partial(_hermite, x, y, monotone_slopes(x, y))
-    if method in ("ksmooth", "smooth"):
+    if method in _REGRESSION:
         from intrepid_dvh.kernel_smoothing import smooth_on_grid
 
         return partial(_nearest, *smooth_on_grid(x, y))
