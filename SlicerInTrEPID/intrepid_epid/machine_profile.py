@@ -100,6 +100,23 @@ class MachineProfile(msgspec.Struct, frozen=True, kw_only=True):
         return max(abs(field.residual_percent) for field in self.fields)
 
 
+def relative_profile(machine: str) -> MachineProfile:
+    """Return a stand-in for a machine without profile: the signal itself, to be normalised and called relative."""
+    return MachineProfile(
+        machine=machine,
+        energy="unknown",
+        created="",
+        software_version="",
+        source_to_axis_mm=0.0,
+        source_to_image_mm=0.0,
+        dose_depth_mm=0.0,
+        spread=(SpreadTerm(0.0, 1.0),),
+        radial_factors=(),
+        fields=(),
+        valid_for=Validity((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), 0.0),
+    )
+
+
 def save_profile(profile: MachineProfile, path: str | Path) -> None:
     """Write a profile as indented JSON."""
     with replacing(path) as temporary:

@@ -5,6 +5,7 @@ sends photons of lower energy to every coarse pixel, attenuated on the way throu
 scatter is smooth over centimetres, so coarse blocks and pixels suffice.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,7 +36,7 @@ class ScatterSources:
 
 
 def single_scatter(
-    beam: PrimaryBeam, fluence: PortalImage, detector: PortalImage, response: NDArray, energy_mev: NDArray
+    beam: PrimaryBeam, fluence: PortalImage, detector: PortalImage, readings: Callable[[NDArray], NDArray]
 ) -> NDArray:
     """Detector reading from photons scattered once.
 
@@ -45,19 +46,19 @@ def single_scatter(
         Photons per cm2 at the isocentre plane without patient (any constant scale), on any plane's grid.
     detector : PortalImage
         The imager plane; only its geometry is used.
-    response : ndarray, (n, m)
-        Reading per photon and cm2 of m detectors at the energies ``energy_mev`` (n,).
+    readings : callable
+        Takes energies in MeV (n,), returns readings per photon and cm2 of m detectors (n, m).
 
     Returns
     -------
-    ndarray, (m, rows, columns) : reading in units of response times the scale of ``fluence``.
+    ndarray, (m, rows, columns) : reading in the units of ``readings`` times the scale of ``fluence``.
     """
     sources = scatter_sources(beam, fluence)
     coarse = _coarse(detector)
-    readings = np.zeros((coarse.values.size, response.shape[1]))
+    response = np.ascontiguousarray(readings(np.exp(_LOG_ENERGY)).T)
+    collected = np.zeros((coarse.values.size, len(response)))
     anatomy = block_averaged(beam.anatomy)
     mu = np.stack([mass_attenuation_cm2_g(name, np.exp(_LOG_ENERGY).clip(0.01, 24.0)) for name in anatomy.materials])
-    log_response = np.stack([np.interp(_LOG_ENERGY, np.log(energy_mev), column) for column in response.T])
     density = anatomy.density
     _gather(
         np.ascontiguousarray(density.values, np.float32),
@@ -71,13 +72,13 @@ def single_scatter(
         beam.pixel_positions_lps_mm(coarse).reshape(-1, 3),
         np.ascontiguousarray(density.position_to_index(beam.pixel_positions_lps_mm(coarse).reshape(-1, 3))),
         mu,
-        log_response,
+        response,
         float(_LOG_ENERGY[0]),
         float(_LOG_ENERGY[1] - _LOG_ENERGY[0]),
-        readings,
+        collected,
     )
     x, y = np.meshgrid(detector.x_mm, detector.y_mm)
-    maps = [coarse.with_values(r.reshape(coarse.values.shape)).sample(x, y, order=3) for r in readings.T]
+    maps = [coarse.with_values(r.reshape(coarse.values.shape)).sample(x, y, order=3) for r in collected.T]
     return np.clip(np.nan_to_num(np.stack(maps)), 0.0, None)
 
 

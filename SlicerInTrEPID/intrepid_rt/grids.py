@@ -111,9 +111,9 @@ class Grid:
         size = np.array(self.shape[::-1])
         # Positions that rounding puts a hair outside the outermost centre belong to the grid.
         inside = ((index >= -1e-6) & (index <= size - 1 + 1e-6)).all(axis=-1)
-        coordinates = np.moveaxis(np.clip(index, 0, size - 1), -1, 0)[::-1]
+        coordinates = np.clip(index, 0, size - 1).reshape(-1, 3).T[::-1]
         sampled = map_coordinates(self.values.astype(np.float64, copy=False), coordinates, order=order, mode="nearest")
-        return np.where(inside, sampled, outside)
+        return np.where(inside, sampled.reshape(inside.shape), outside)
 
     def resampled_to(self, other: "Grid", *, outside: float = np.nan) -> FloatArray:
         """Interpolate this grid at the voxel centres of ``other``; plane by plane, which saves memory."""

@@ -1,0 +1,113 @@
+"""Reading what was selected."""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intrepid_cli.verification.selection import Selection
+from intrepid_cli.verification.settings import VerificationSettings
+from intrepid_epid.machine_profile import MachineProfile, load_profile
+from intrepid_epid.portal_reader import PortalFrame, read_portal_image
+from intrepid_rt.ct_curve import CTCurve, default_ct_curve, read_ct_curve
+from intrepid_rt.dicom_ct import CTSeries, read_ct_series
+from intrepid_rt.dicom_dose import read_dose_object
+from intrepid_rt.dicom_plan import beams_with_meterset
+from intrepid_rt.dicom_structures import read_structure_set
+from intrepid_rt.errors import UnsupportedGeometry
+from intrepid_rt.grids import DoseGrid, Grid
+from intrepid_rt.plan import Beam, Plan
+from intrepid_rt.structure_mask import structure_mask
+from intrepid_rt.structures import StructureSet
+
+AIR_G_CC = 0.0012
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Everything a verification computes with. ``planned`` is the dose of one fraction."""
+
+    selection: Selection
+    plan: Plan
+    ct: CTSeries
+    curve: CTCurve
+    density_g_cc: Grid
+    structure_set: StructureSet | None
+    beams: tuple[tuple[Beam, PortalFrame], ...]
+    planned: DoseGrid | None
+    profile: MachineProfile | None
+    notes: tuple[str, ...]
+
+
+def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:
+    """Read CT, structures, plan, doses and images of a selection.
+
+    Raises
+    ------
+    UnusableInput
+        Whatever cannot be read or lacks what is needed, by name.
+    """
+    plan = selection.plan.plan
+    beams_with_meterset(plan)
+    profile = load_profile(settings.machine) if settings.machine else None
+    ct = read_ct_series(selection.ct.paths)
+    structures = read_structure_set(selection.structure_set.path) if selection.structure_set else None
+    curve, curve_note = _curve(settings, profile)
+    density, density_notes = _density(ct.grid, curve, structures)
+    beams = tuple((beam, read_portal_image(image.path)) for beam, image in selection.beams)
+    planned, dose_notes = _planned(selection, plan)
+    notes = (*selection.notes, *plan.notes, *ct.notes, *curve_note, *density_notes, *dose_notes)
+    return Inputs(selection, plan, ct, curve, density, structures, beams, planned, profile, notes)
+
+
+def _curve(settings: VerificationSettings, profile: MachineProfile | None) -> tuple[CTCurve, tuple[str, ...]]:
+    if settings.ct_curve:
+        return read_ct_curve(settings.ct_curve), ()
+    if profile is not None and profile.ct_curve:
+        points = [(p.hu, p.density_g_cc, p.relative_electron_density) for p in profile.ct_curve]
+        hu, density, electrons = np.array(points).T
+        return CTCurve("machine profile", hu, density, electrons, source=profile.ct_curve_source), ()
+    return default_ct_curve(), ("No CT curve was given: the generic one is used. Give the scanner's with --ct-curve.",)
+
+
+def _density(ct: Grid, curve: CTCurve, structures: StructureSet | None) -> tuple[Grid, tuple[str, ...]]:
+    """Mass density of the CT; what lies outside the patient outline (couch of the scanner, mask) counts as air."""
+    density = curve.density(ct.values).astype(np.float32)
+    notes = []
+    beyond = curve.fraction_beyond(ct.values)
+    if beyond > 0:
+        notes.append(f"{100 * beyond:.2g} % of the CT lies above the last point of the CT curve ({curve.hu[-1]:g} HU).")
+    external = structures.external if structures else None
+    if external is None or external.is_empty:
+        notes.append("No patient outline (EXTERNAL or BODY) was found: everything in the CT counts as patient.")
+    else:
+        density[~_widened(structure_mask(external, ct))] = AIR_G_CC
+    return Grid(density, ct.index_to_lps, ct.frame_of_reference_uid), tuple(notes)
+
+
+def _widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    # Voxels that the outline cuts keep their partial density: the mask grows by one voxel within its planes.
+    grown = mask.copy()
+    for axis in (1, 2):
+        for shift in (-1, 1):
+            grown |= np.roll(mask, shift, axis)
+    return grown
+
+
+def _planned(selection: Selection, plan: Plan) -> tuple[DoseGrid | None, tuple[str, ...]]:
+    if not selection.doses:
+        return None, ()
+    objects = [read_dose_object(file.path) for file in selection.doses]
+    notes = [note for one in objects for note in one.notes]
+    grids = [one.grid for one in objects]
+    if not all(grid.same_lattice(grids[0]) for grid in grids):
+        raise UnsupportedGeometry("The planned beam doses lie on different grids. Export the plan's total dose.")
+    total = reduce(lambda a, b: a.with_values(a.values + b.values), grids)
+    fractions = plan.fractions_planned
+    if fractions is None:
+        notes.append("The plan states no number of fractions: the planned dose is taken as that of one fraction.")
+    elif fractions > 1:
+        notes.append(f"The planned dose of {fractions} fractions was divided by {fractions}: images show one fraction.")
+        total = total * (1.0 / fractions)
+    return total, tuple(notes)

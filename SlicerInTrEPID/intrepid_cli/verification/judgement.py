@@ -1,0 +1,100 @@
+"""Constraints and the verdict, each with its reasons."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from intrepid_dvh import DVH, check_constraints, read_constraints, unmatched
+from intrepid_rt.verification import ConstraintOutcome, GammaOutcome, PointDose, Verdict
+
+# As used for 8,474 transit tests of 386 patients with SOFTDISO (doi 10.1177/1533033818779201).
+RATIO_LIMITS = (0.95, 1.05)
+
+
+def constraint_outcomes(
+    path: Path | None, curves: Mapping[str, tuple[DVH | None, DVH]], *, is_relative: bool
+) -> tuple[tuple[ConstraintOutcome, ...], tuple[str, ...]]:
+    """Check the constraints of a file on planned and reconstructed DVHs; returns outcomes and warnings."""
+    if path is None:
+        return (), ()
+    constraints = read_constraints(path)
+    if is_relative:
+        reason = "The result is relative: there is no dose in Gy to judge."
+        return tuple(ConstraintOutcome(c.structure, c.text, reason=reason) for c in constraints), ()
+    measured = [measured for _, measured in curves.values()]
+    planned = [planned for planned, _ in curves.values() if planned is not None]
+    before = {(r.structure, r.constraint): r for r in check_constraints(planned, constraints)}
+    outcomes = []
+    for result in check_constraints(measured, constraints):
+        earlier = before.get((result.structure, result.constraint))
+        outcomes.append(
+            ConstraintOutcome(
+                structure=result.structure,
+                constraint=result.constraint,
+                unit=result.unit,
+                observed=result.observed,
+                planned_observed=earlier.observed if earlier else None,
+                compliance=result.compliance,
+                planned_compliance=earlier.compliance if earlier else None,
+                delta=result.delta,
+                distance=result.distance,
+                reason=result.reason,
+            )
+        )
+    alone = tuple(
+        f"Constraint {c.text!r} is for structure {c.structure!r}, which has no DVH here."
+        for c in unmatched(measured, constraints)
+    )
+    return tuple(outcomes), alone
+
+
+def verdict(
+    gammas: tuple[GammaOutcome, ...],
+    points: tuple[PointDose, ...],
+    constraints: tuple[ConstraintOutcome, ...],
+    *,
+    is_relative: bool,
+    planned_reason: str,
+) -> Verdict:
+    """Judge by the gamma limit of TG-218, the ratio at the isocentre and the constraints that planning had met."""
+    if is_relative:
+        return Verdict("not judged", ("Relative result: no machine profile was given, so no limit can be applied.",))
+    judged = [*_gamma_reasons(gammas), *_ratio_reasons(points), *_constraint_reasons(constraints)]
+    if not judged:
+        return Verdict("not judged", (planned_reason or "Nothing could be compared with a limit.",))
+    failed = not all(passed for passed, _ in judged)
+    return Verdict("fail" if failed else "pass", tuple(text for _, text in judged))
+
+
+def _gamma_reasons(gammas: tuple[GammaOutcome, ...]) -> list[tuple[bool, str]]:
+    return [
+        (
+            gamma.pass_rate_percent >= gamma.limit_percent,
+            f"3D gamma {gamma.criteria}: {gamma.pass_rate_percent:.1f} % of points pass, "
+            f"{gamma.limit_percent:g} % demanded (AAPM TG-218).",
+        )
+        for gamma in gammas
+        if gamma.limit_percent is not None and gamma.pass_rate_percent is not None
+    ]
+
+
+def _ratio_reasons(points: tuple[PointDose, ...]) -> list[tuple[bool, str]]:
+    low, high = RATIO_LIMITS
+    return [
+        (
+            low <= point.ratio <= high,
+            f"{point.name}: reconstructed over planned dose R = {point.ratio:.3f}, {low:g} to {high:g} demanded.",
+        )
+        for point in points
+        if point.ratio is not None
+    ]
+
+
+def _constraint_reasons(constraints: tuple[ConstraintOutcome, ...]) -> list[tuple[bool, str]]:
+    return [
+        (
+            outcome.compliance,
+            f"{outcome.structure}: {outcome.constraint} is {'met' if outcome.compliance else 'not met'}.",
+        )
+        for outcome in constraints
+        if outcome.compliance is not None
+    ]

@@ -1,0 +1,38 @@
+"""The portal dose that a plan predicts, as files beside the study."""
+
+from pathlib import Path
+
+from intrepid_epid.portal_dose_file import read_portal_dose
+from intrepid_epid.portal_reader import read_portal_image
+from intrepid_rt.errors import AmbiguousInput, MissingObject
+from intrepid_rt.portal_image import PortalImage
+from intrepid_rt.scan import scan
+from intrepid_rt.verification import BeamResult
+
+
+def planned_portal_dose(folder: Path, beam: BeamResult) -> PortalImage:
+    """Find a beam's planned portal dose: ``<BeamName>_portal_dose.nrrd`` in Gy, or an RTIMAGE that names the beam.
+
+    Raises
+    ------
+    MissingObject
+        Neither is in the folder.
+    AmbiguousInput
+        Several RTIMAGEs name the beam.
+    """
+    path = folder / f"{beam.name}_portal_dose.nrrd"
+    geometry = beam.portal_dose
+    if path.is_file():
+        return read_portal_dose(
+            path,
+            source_to_image_mm=geometry.source_to_image_mm,
+            source_to_axis_mm=geometry.source_to_axis_mm,
+            gantry_angle_deg=beam.gantry_angle_deg,
+        )
+    images = [i for study in scan(folder) for i in study.portal_images if i.header.beam_number == beam.number]
+    if len(images) > 1:
+        names = " and ".join(image.path.name for image in images)
+        raise AmbiguousInput(f"Two planned portal doses for beam {beam.name}: {names}. Keep one.")
+    if not images:
+        raise MissingObject(f"{folder} holds no planned portal dose of beam {beam.name}; expected {path.name}.")
+    return read_portal_image(images[0].path).image

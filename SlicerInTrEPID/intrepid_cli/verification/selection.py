@@ -1,0 +1,152 @@
+"""Choosing from a scanned folder what one verification needs, refusing wherever a choice would be a guess."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from intrepid_rt.errors import AmbiguousInput, FrameOfReferenceMismatch, MissingObject
+from intrepid_rt.plan import Beam
+from intrepid_rt.study import CTFiles, DoseFile, PlanFile, PortalFile, StructureSetFile, Study
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The objects of one verification; ``planned_reason`` says why there is no planned dose."""
+
+    study: Study
+    plan: PlanFile
+    beams: tuple[tuple[Beam, PortalFile], ...]
+    ct: CTFiles
+    structure_set: StructureSetFile | None
+    doses: tuple[DoseFile, ...]
+    planned_reason: str
+    notes: tuple[str, ...]
+
+
+def select(studies: list[Study]) -> Selection:
+    """Choose patient, plan, images, CT, structures and planned dose.
+
+    Raises
+    ------
+    MissingObject
+        No portal image, plan, CT, or an image for every treatment beam.
+    AmbiguousInput
+        Images of several patients or plans, two images of one beam and fraction, or several planned doses.
+    FrameOfReferenceMismatch
+        The chosen objects do not share one frame of reference.
+    """
+    study = _study(studies)
+    plan = _plan(study)
+    beams = _imaged_beams(study, plan)
+    structure_set, notes = _structure_set(study, plan)
+    ct = _ct(study, plan, structure_set)
+    doses, planned_reason = _doses(study, plan)
+    _check_frames(plan, ct, structure_set, doses)
+    return Selection(study, plan, beams, ct, structure_set, doses, planned_reason, notes)
+
+
+def _study(studies: list[Study]) -> Study:
+    imaged = [study for study in studies if study.portal_images]
+    if len(imaged) > 1:
+        raise AmbiguousInput(f"The folder holds portal images of {len(imaged)} patients. Give one patient's folder.")
+    if not imaged:
+        raise MissingObject("No portal image (RTIMAGE) was found. Add the images of the treatment to the folder.")
+    return imaged[0]
+
+
+def _plan(study: Study) -> PlanFile:
+    if not study.plans:
+        raise MissingObject("No RTPLAN of the imaged patient was found. Add the plan to the folder.")
+    uids = {image.plan_uid for image in study.portal_images if image.link}
+    if not uids:
+        image = study.portal_images[0]
+        raise MissingObject(f"No portal image belongs to a beam of a plan: {image.path.name} {image.how}.")
+    if len(uids) > 1:
+        raise AmbiguousInput(
+            f"Portal images belong to {len(uids)} plans ({', '.join(sorted(uids))}). Give one folder per plan."
+        )
+    plan = study.plan_with_uid(uids.pop())
+    if plan is None:
+        raise MissingObject("The plan of the portal images is not in the folder. Add it.")
+    return plan
+
+
+def _imaged_beams(study: Study, plan: PlanFile) -> tuple[tuple[Beam, PortalFile], ...]:
+    linked = [image for image in study.portal_images if image.link and image.plan_uid == plan.sop_instance_uid]
+    fractions = sorted({image.fraction for image in linked})
+    if len(fractions) > 1:
+        raise AmbiguousInput(
+            f"The folder holds images of {len(fractions)} fractions ({', '.join(fractions)}). Give one folder each."
+        )
+    by_beam: dict[int, list[PortalFile]] = defaultdict(list)
+    for image in linked:
+        by_beam[image.beam_number or 0].append(image)
+    for number, images in by_beam.items():
+        if len(images) > 1:
+            names = " and ".join(image.path.name for image in images)
+            raise AmbiguousInput(f"Beam {number} has {len(images)} images of one fraction: {names}. Keep one.")
+    missing = [beam.name for beam in plan.treatment_beams if beam.number not in by_beam]
+    if missing:
+        raise MissingObject(
+            f"No portal image shows beam {', '.join(missing)}; every treatment beam needs one for a total dose."
+        )
+    return tuple((beam, by_beam[beam.number][0]) for beam in plan.treatment_beams)
+
+
+def _structure_set(study: Study, plan: PlanFile) -> tuple[StructureSetFile | None, tuple[str, ...]]:
+    wanted = plan.plan.referenced_structure_set_uid
+    named = [s for s in study.structure_sets if s.sop_instance_uid == wanted]
+    if named:
+        return named[0], ()
+    others = [s for s in study.structure_sets if s.frame_of_reference_uid == plan.plan.frame_of_reference_uid]
+    if len(others) == 1:
+        return others[0], (f"The plan's structure set is not in the folder; {others[0].path.name} is used instead.",)
+    found = (
+        f"{len(study.structure_sets)} other structure set(s) were found" if study.structure_sets else "none was found"
+    )
+    return None, (f"The plan's structure set is missing ({found}): no DVH, no constraints, gamma not limited to BODY.",)
+
+
+def _ct(study: Study, plan: PlanFile, structure_set: StructureSetFile | None) -> CTFiles:
+    if not study.ct_series:
+        raise MissingObject("No CT was found. Add the planning CT to the folder.")
+    if structure_set is not None and structure_set.ct_series_uid:
+        named = [ct for ct in study.ct_series if ct.series_uid == structure_set.ct_series_uid]
+        if named:
+            return named[0]
+    frame = plan.plan.frame_of_reference_uid
+    fitting = [ct for ct in study.ct_series if not frame or ct.frame_of_reference_uid == frame] or list(study.ct_series)
+    if len(fitting) > 1:
+        raise AmbiguousInput(f"{len(fitting)} CT series could be the planning CT. Keep the one that was planned on.")
+    return fitting[0]
+
+
+def _doses(study: Study, plan: PlanFile) -> tuple[tuple[DoseFile, ...], str]:
+    ours = [dose for dose in study.doses if dose.plan_uid == plan.sop_instance_uid]
+    totals = [dose for dose in ours if dose.summation_type == "PLAN"]
+    if len(totals) > 1:
+        names = " and ".join(dose.path.name for dose in totals)
+        raise AmbiguousInput(f"The plan has {len(totals)} total doses: {names}. Keep one.")
+    if totals:
+        return (totals[0],), ""
+    numbers = [beam.number for beam in plan.treatment_beams]
+    by_beam = [dose for dose in ours if dose.summation_type == "BEAM"]
+    if sorted(dose.beam_number or 0 for dose in by_beam) == sorted(numbers):
+        return tuple(by_beam), ""
+    if not study.doses:
+        return (), "The folder holds no RTDOSE, so there is no planned dose to compare with."
+    return (), "No RTDOSE in the folder is the total dose of this plan, nor the doses of all its beams."
+
+
+def _check_frames(
+    plan: PlanFile, ct: CTFiles, structure_set: StructureSetFile | None, doses: tuple[DoseFile, ...]
+) -> None:
+    objects = [("RTPLAN", plan.plan.frame_of_reference_uid), ("CT", ct.frame_of_reference_uid)]
+    if structure_set is not None:
+        objects.append(("RTSTRUCT", structure_set.frame_of_reference_uid))
+    objects += [("RTDOSE", dose.frame_of_reference_uid) for dose in doses]
+    frames = {uid: name for name, uid in objects if uid}
+    if len(frames) > 1:
+        described = ", ".join(f"{name} in {uid}" for uid, name in frames.items())
+        raise FrameOfReferenceMismatch(
+            f"Objects lie in different frames of reference: {described}. Register them or give those planned together."
+        )

@@ -1,0 +1,59 @@
+"""What a verification is asked to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from intrepid_rt.errors import InvalidSetting
+
+DEFAULT_CRITERIA = ((3.0, 3.0), (3.0, 2.0), (2.0, 2.0))
+DEFAULT_GRID_MM = 3.0
+CUTOFF_PERCENT = 10.0
+
+
+@dataclass(frozen=True)
+class VerificationSettings:
+    """Settings of one verification; paths are as the user gave them.
+
+    Parameters
+    ----------
+    machine : Path or None
+        Machine profile; without one the result is relative.
+    model : str
+        "physics" (superposition) or "first-order" (back-projection alone).
+    criteria : tuple of (dose percent, distance mm)
+        Gamma criteria.
+    grid_mm : float or None
+        Spacing of the dose grid; None takes the planned dose's grid, or 3 mm without a planned dose.
+    """
+
+    study_dir: Path
+    out_dir: Path
+    machine: Path | None = None
+    model: str = "physics"
+    ct_curve: Path | None = None
+    planned_portal_dir: Path | None = None
+    constraints: Path | None = None
+    criteria: tuple[tuple[float, float], ...] = DEFAULT_CRITERIA
+    grid_mm: float | None = None
+
+
+def parse_criteria(text: str) -> tuple[tuple[float, float], ...]:
+    """Read criteria such as ``3/3,3/2``: dose in percent, distance in mm.
+
+    Raises
+    ------
+    InvalidSetting
+        Not pairs of positive numbers.
+
+    Examples
+    --------
+    >>> parse_criteria("3/3, 2/2")
+    ((3.0, 3.0), (2.0, 2.0))
+    """
+    try:
+        pairs = tuple((float(dose), float(distance)) for dose, distance in (p.split("/") for p in text.split(",")))
+    except ValueError:
+        pairs = ()
+    if not pairs or not all(0 < value < float("inf") for pair in pairs for value in pair):
+        raise InvalidSetting(f"Gamma criteria {text!r} are not like 3/3,2/2 (percent/mm, both above 0).")
+    return pairs

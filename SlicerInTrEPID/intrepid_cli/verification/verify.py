@@ -1,0 +1,160 @@
+"""The steps of one verification in order."""
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from intrepid_cli.verification.comparison import (
+    gamma_2d,
+    gamma_3d,
+    isocentre_points,
+    point_dose,
+    structure_results,
+)
+from intrepid_cli.verification.inputs import Inputs, read_inputs
+from intrepid_cli.verification.judgement import constraint_outcomes, verdict
+from intrepid_cli.verification.planned_portal import planned_portal_dose
+from intrepid_cli.verification.provenance import identities, provenance
+from intrepid_cli.verification.reconstruction import ReconstructionTools, reconstruct_beams
+from intrepid_cli.verification.selection import select
+from intrepid_cli.verification.settings import DEFAULT_GRID_MM, VerificationSettings
+from intrepid_epid.beam_model import beam_model
+from intrepid_epid.calculation_grid import calculation_grid
+from intrepid_epid.dose_reconstruction import dose_model
+from intrepid_epid.machine_profile import MachineProfile, relative_profile
+from intrepid_rt.errors import MissingObject
+from intrepid_rt.grids import DoseGrid, Grid, affine_from_axes
+from intrepid_rt.scan import scan
+from intrepid_rt.verification import BeamResult, VerificationResult
+
+Progress = Callable[[str], None]
+
+
+class _Stopwatch:
+    """Seconds spent in each named stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str):  # type: ignore[no-untyped-def]
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def verify_study(settings: VerificationSettings, *, progress: Progress = lambda step: None) -> VerificationResult:
+    """Reconstruct the dose of one treated fraction and compare it with the plan; nothing is written.
+
+    Parameters
+    ----------
+    settings : VerificationSettings
+    progress : callable
+        Told the name of each step as it begins.
+
+    Raises
+    ------
+    UnusableInput
+        The folder does not hold what is needed; the message says what and what to do.
+    """
+    watch = _Stopwatch()
+    model = dose_model(settings.model)
+    with watch.stage("read"):
+        progress("reading the study")
+        inputs = read_inputs(select(scan(settings.study_dir)), settings)
+    profile = inputs.profile or relative_profile(inputs.beams[0][1].machine)
+    physics = beam_model(inputs.profile)
+    wanted = _wanted_lattice(inputs, settings)
+    tools = ReconstructionTools(calculation_grid(wanted, inputs.density_g_cc), wanted, profile, physics, model)
+    with watch.stage("reconstruct"):
+        beams = tuple(reconstruct_beams(inputs, tools, progress))
+        if inputs.profile is None:
+            beams = _normalised(beams, inputs)
+        total = _sum(beams)
+    with watch.stage("compare"):
+        progress("comparing")
+        beams = tuple(_compared(beam, settings, profile) for beam in beams)
+        gammas = gamma_3d(inputs, total, settings)
+        structures, curves = structure_results(inputs, total, progress)
+        points = isocentre_points(inputs, total)
+        is_relative = inputs.profile is None
+        constraints, alone = constraint_outcomes(settings.constraints, curves, is_relative=is_relative)
+    planned_reason = inputs.selection.planned_reason
+    patient, plan, profile_identity = identities(inputs, profile)
+    return VerificationResult(
+        patient=patient,
+        plan=plan,
+        profile=profile_identity,
+        anatomy=inputs.ct.grid,
+        structure_set=inputs.structure_set,
+        beams=beams,
+        reconstructed=total,
+        planned=inputs.planned,
+        planned_reason=planned_reason,
+        planned_dose_uid=inputs.selection.doses[0].sop_instance_uid if len(inputs.selection.doses) == 1 else "",
+        ct_series_uid=inputs.ct.series_uid,
+        is_relative=is_relative,
+        gamma_3d=gammas,
+        structures=structures,
+        constraints=constraints,
+        points=points,
+        verdict=verdict(gammas, points, constraints, is_relative=is_relative, planned_reason=planned_reason),
+        warnings=_warnings(inputs, physics.notes, alone),
+        provenance=provenance(inputs, settings),
+        seconds=watch.seconds,
+    )
+
+
+def _wanted_lattice(inputs: Inputs, settings: VerificationSettings) -> Grid:
+    if inputs.planned is not None and settings.grid_mm is None:
+        return inputs.planned
+    spacing = settings.grid_mm or DEFAULT_GRID_MM
+    solid = np.argwhere(inputs.density_g_cc.values > 0.05)
+    if solid.size == 0:
+        raise MissingObject("The CT shows nothing denser than air inside the patient outline. Check the CT curve.")
+    grid = inputs.density_g_cc
+    corners = grid.index_to_position([solid.min(axis=0)[::-1], solid.max(axis=0)[::-1]])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    counts = np.ceil((high - low) / spacing).astype(int) + 1
+    affine = affine_from_axes(low, (spacing,) * 3)
+    return Grid(np.broadcast_to(np.float32(0), counts[::-1]), affine, grid.frame_of_reference_uid)
+
+
+def _normalised(beams: tuple[BeamResult, ...], inputs: Inputs) -> tuple[BeamResult, ...]:
+    """Scale a relative result to the planned dose at the first isocentre, or to 1 there without a planned dose."""
+    total = _sum(beams)
+    at_isocentre = point_dose("", beams[0].isocentre_lps_mm, inputs.planned, total)
+    if not at_isocentre.reconstructed_gy or at_isocentre.reconstructed_gy <= 0:
+        raise MissingObject(
+            "There is no dose at the isocentre to normalise to. Commission the machine and give --machine."
+        )
+    factor = (at_isocentre.planned_gy or 1.0) / at_isocentre.reconstructed_gy
+    return tuple(
+        replace(
+            beam,
+            dose=beam.dose * factor,
+            portal_dose=beam.portal_dose.with_values(beam.portal_dose.values * factor, unit="relative"),
+        )
+        for beam in beams
+    )
+
+
+def _sum(beams: tuple[BeamResult, ...]) -> DoseGrid:
+    first = beams[0].dose
+    return first.with_values(np.add.reduce([beam.dose.values for beam in beams]))
+
+
+def _compared(beam: BeamResult, settings: VerificationSettings, profile: MachineProfile) -> BeamResult:
+    planned = planned_portal_dose(settings.planned_portal_dir, beam) if settings.planned_portal_dir else None
+    if planned is None or not profile.fields:
+        return beam
+    return replace(beam, planned_portal_dose=planned, gamma_2d=gamma_2d(planned, beam.portal_dose, settings))
+
+
+def _warnings(inputs: Inputs, physics: tuple[str, ...], unmatched: tuple[str, ...]) -> tuple[str, ...]:
+    study = inputs.selection.study
+    unused = tuple(f"{path.name} was not used: {reason}." for path, reason in study.unused)
+    return tuple(dict.fromkeys((*inputs.notes, *physics, *unmatched, *study.notes, *unused)))
