@@ -62,9 +62,10 @@ class PortalImage:
         row = (self.first_pixel_mm[1] - np.asarray(y_mm, float)) / self.pixel_spacing_mm[0]
         rows, columns = self.values.shape
         inside = (row >= -1e-6) & (row <= rows - 1 + 1e-6) & (column >= -1e-6) & (column <= columns - 1 + 1e-6)
-        at = [np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)]
+        row, column = np.broadcast_arrays(np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1))
+        at = [row.ravel(), column.ravel()]
         sampled = map_coordinates(self.values.astype(np.float64, copy=False), at, order=order, mode="nearest")
-        return np.where(inside, sampled, outside)
+        return np.where(inside, sampled.reshape(inside.shape), outside)
 
     def with_values(self, values: NDArray, *, unit: str | None = None) -> "PortalImage":
         """Return an image of the same geometry with other samples."""

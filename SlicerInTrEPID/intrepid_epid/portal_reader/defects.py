@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
+from scipy.ndimage import maximum_filter, median_filter, minimum_filter
 
 # A field edge passes over three or more pixels; only a defect stands out this far from its neighbourhood's median.
 _DEFECT_FRACTION = 0.3
@@ -14,12 +14,12 @@ _NEIGHBOURHOOD_PIXELS = 5
 
 @dataclass(frozen=True, eq=False)
 class Defects:
-    """Masks (rows, columns) of a portal image, and ``smooth``: the median of each pixel's neighbourhood."""
+    """Masks (rows, columns) of a portal image, and the signal with defective pixels replaced by their surroundings."""
 
     saturated: NDArray
     dead: NDArray
     out_of_field: NDArray
-    smooth: NDArray
+    repaired: NDArray
     warnings: tuple[str, ...]
 
 
@@ -27,9 +27,9 @@ def find_defects(signal: NDArray, at_limit: NDArray) -> Defects:
     """Find saturated, defective and out-of-field pixels.
 
     A pixel is defective if it differs from the median of its 5 x 5 neighbourhood by more than 30 % of the field's
-    level, saturated if it is at the limit of the number range together with its neighbours, and out of the field
-    below 10 % of the level. The level is the 99.95th percentile of the medians: what at least a few hundred pixels
-    of a panel reach.
+    level and also stands out from its sound neighbours (the corner of a field does not), saturated if it is at the
+    limit of the number range without being defective, and out of the field below 10 % of the level. The level is the
+    99.95th percentile of the medians: what at least a few hundred pixels of a panel reach.
 
     Parameters
     ----------
@@ -40,10 +40,18 @@ def find_defects(signal: NDArray, at_limit: NDArray) -> Defects:
     # Mirrored, so that a defect in the first column does not count three times in its own neighbourhood.
     smooth = median_filter(signal, _NEIGHBOURHOOD_PIXELS, mode="mirror")
     level = float(np.percentile(smooth, 99.95))
-    dead = abs(signal - smooth) > _DEFECT_FRACTION * level
+    dead = _standing_out(signal, abs(signal - smooth) > _DEFECT_FRACTION * level, 0.5 * _DEFECT_FRACTION * level)
+    repaired = np.where(dead, smooth, signal)
     saturated = at_limit & ~dead
     warnings = [*_counted(saturated, dead), *_at_the_edge(smooth, level)]
-    return Defects(saturated, dead, smooth < _FIELD_FRACTION * level, smooth, tuple(warnings))
+    return Defects(saturated, dead, repaired < _FIELD_FRACTION * level, repaired, tuple(warnings))
+
+
+def _standing_out(signal: NDArray, suspect: NDArray, margin: float) -> NDArray:
+    """Suspects whose value lies beyond those of their unsuspected neighbours by more than the margin."""
+    highest = maximum_filter(np.where(suspect, -np.inf, signal), 3, mode="mirror")
+    lowest = minimum_filter(np.where(suspect, np.inf, signal), 3, mode="mirror")
+    return suspect & ((signal > highest + margin) | (signal < lowest - margin))
 
 
 def _counted(saturated: NDArray, dead: NDArray) -> list[str]:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
 from numpy.typing import NDArray
 
-from intrepid_epid.portal_reader.defects import Defects, find_defects
+from intrepid_epid.portal_reader.defects import find_defects
 from intrepid_epid.portal_reader.lattice import gantry_lattice
 from intrepid_epid.portal_reader.signal import portal_signal
 from intrepid_rt.dicom_file import Source, collecting, label, read_dataset
@@ -104,9 +103,5 @@ def read_portal_image(source: Source) -> PortalFrame:
             dead=lattice.turned(defects.dead),
             out_of_field=lattice.turned(defects.out_of_field),
             warnings=(*geometry.notes, *signal.notes, *defects.warnings, *notes),
-            repaired=image.with_values(lattice.turned(_repaired(signal.values, defects))),
+            repaired=image.with_values(lattice.turned(defects.repaired)),
         )
-
-
-def _repaired(signal: NDArray, defects: Defects) -> NDArray:
-    return np.where(defects.dead, defects.smooth, signal)
