@@ -62,8 +62,10 @@ def paired(reference: Distribution, evaluated: Distribution) -> Pair:
 def comparable_values(pair: Pair) -> tuple[NDArray, NDArray]:
     """Values of both grids, C order, float32 if that holds both exactly, else float64; copied only where needed."""
     dtype = np.result_type(pair.reference.values, pair.evaluated.values, np.float32)
-    reference, evaluated = (np.ascontiguousarray(g.values, dtype) for g in pair[:2])
-    return reference, evaluated
+    views = [np.ascontiguousarray(grid.values, dtype).view() for grid in (pair.reference, pair.evaluated)]
+    for view in views:
+        view.flags.writeable = False  # always, because the compiler makes another program for a writeable array
+    return views[0], views[1]
 
 
 def _check_same_kind(reference: Distribution, evaluated: Distribution) -> None:

@@ -57,6 +57,19 @@ def _load_corners(values, k, j, i, corner):
 @njit(cache=True, error_model="numpy")
 def _range(corner, whole):
     """Least and largest of eight samples; (inf, -inf), an empty range, if none is finite or, if ``whole``, not all."""
+    total = 0.0
+    for c in range(8):
+        total += corner[c]
+    if math.isfinite(total):
+        low = min(
+            min(min(corner[0], corner[1]), min(corner[2], corner[3])),
+            min(min(corner[4], corner[5]), min(corner[6], corner[7])),
+        )
+        high = max(
+            max(max(corner[0], corner[1]), max(corner[2], corner[3])),
+            max(max(corner[4], corner[5]), max(corner[6], corner[7])),
+        )
+        return low, high
     low, high, finite = np.inf, -np.inf, 0
     for c in range(8):
         if math.isfinite(corner[c]):
@@ -289,12 +302,39 @@ def _search_cells(values, block, point, reference, per_dose, metric, interpolate
 
 
 @njit(cache=True, error_model="numpy")
+def _block_span(position, metric, best, n_cells, size):
+    """First and last block of ``size`` cells that a smaller gamma can lie in, along one axis."""
+    reach = math.sqrt(best / metric)
+    first, last = max(position - reach, 0.0), min(position + reach, n_cells - 0.5)
+    return int(first) // size, int(last) // size
+
+
+@njit(cache=True, error_model="numpy")
+def _push_blocks_around(point, metric, best, n_levels, shape, entries, bounds):
+    """Put the few blocks that hold the ball of radius sqrt(best) on the stack, from the lowest level that allows it."""
+    nz, ny, nx = max(shape[0] - 1, 1), max(shape[1] - 1, 1), max(shape[2] - 1, 1)
+    level, diameter = 1, 2.0 * math.sqrt(best / min(metric[0], metric[1], metric[2]))
+    while level < n_levels and (1 << level) < diameter:
+        level += 1
+    size, top = 1 << level, -1
+    z0, z1 = _block_span(point[0], metric[0], best, nz, size)
+    y0, y1 = _block_span(point[1], metric[1], best, ny, size)
+    x0, x1 = _block_span(point[2], metric[2], best, nx, size)
+    for k in range(z0, z1 + 1):
+        for j in range(y0, y1 + 1):
+            for i in range(x0, x1 + 1):
+                top += 1
+                entries[top, 0], entries[top, 1], entries[top, 2], entries[top, 3] = level, k, j, i
+                bounds[top] = _block_distance(point, metric, k, j, i, size, shape)
+    return top
+
+
+@njit(cache=True, error_model="numpy")
 def _search(values, pyramid, point, reference, per_dose, metric, interpolate, best, stack, scratch):
     """Least of ``best`` and the squared gamma in the whole grid: depth first, nearest octants first."""
     lowest, highest, first, width = pyramid
     entries, bounds = stack
-    entries[0, 0], entries[0, 1], entries[0, 2], entries[0, 3], bounds[0] = first.size, 0, 0, 0, 0.0
-    top = 0
+    top = _push_blocks_around(point, metric, best, first.size, values.shape, entries, bounds)
     while top >= 0:
         level, block = entries[top, 0], (entries[top, 1], entries[top, 2], entries[top, 3])
         bound = bounds[top]
@@ -338,6 +378,15 @@ def _start(values, point, reference, per_dose, metric, interpolate, best, scratc
         return _minimum_at_corners(corner, reference, per_dose, local, metric, best)
     h = (here - reference) * per_dose
     best = min(best, h * h + _box_distance(local, metric, (0.0, 1.0, 0.0, 1.0, 0.0, 1.0)))
+    # On a corner of its cell, as if the grids share a lattice, the point has eight cells: take the one downhill.
+    if k > 0 and local[0] < 1e-6 and h * (corner[4] - corner[0]) > 0.0:
+        k -= 1
+    if j > 0 and local[1] < 1e-6 and h * (corner[2] - corner[0]) > 0.0:
+        j -= 1
+    if i > 0 and local[2] < 1e-6 and h * (corner[1] - corner[0]) > 0.0:
+        i -= 1
+    local = (point[0] - k, point[1] - j, point[2] - i)
+    _load_corners(values, k, j, i, corner)
     low, high = _range(corner, True)
     if low <= high:
         _residual_polynomial(corner, reference, per_dose, poly)
