@@ -32,8 +32,8 @@ def compute_dvh(
 ) -> DVH:
     """Compute the exact cumulative DVH of a structure, without bins and without a voxel mask.
 
-    The structure is the pile of its contours as prisms (or blended shapes); each sample is the exactly covered part of
-    a small cell, its dose trilinear. One geometry serves volume and dose.
+    The structure is the pile of its contours as prisms, or blended from plane to plane. Each sample is the exactly
+    covered part of a small cell, its dose trilinear. One geometry serves volume and dose.
 
     Parameters
     ----------

@@ -11,13 +11,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from intrepid_dvh.contour_geometry import ContourStack
-from intrepid_dvh.sections import Section, slab_sections
+from intrepid_dvh.sections import Section, linear_sections, slab_sections
+from intrepid_dvh.shape_interpolation import blended_sections
 from intrepid_dvh.slabs import EndCaps, Slabs, slabs_of
-from intrepid_dvh.surface import face_points, wall_points
+from intrepid_dvh.surface import contour_points, face_points, wall_points
 from intrepid_rt.errors import InvalidSetting, MissingObject
 from intrepid_rt.structures import Structure
 
-BetweenPlanes = Literal["slab", "interpolate"]
+BetweenPlanes = Literal["slab", "linear", "shape"]
 
 # About this many samples: the error of a volume falls with their number to the power -2/3, and is then below 1e-4.
 TARGET_SAMPLES = 250_000
@@ -81,10 +82,10 @@ class StructureSamples:
 
         Parameters
         ----------
-        end_caps : what lies beyond the first and last contour of a part: ``"none"``, ``"half_slice"`` (default with
-            slabs) or ``"rounded"`` (default with, and only with, shape interpolation).
-        between_planes : ``"slab"`` extends each contour to half way to its neighbours, as most planning systems do;
-            ``"interpolate"`` blends the shapes of neighbouring planes.
+        end_caps : what lies beyond the first and last contour of a part: ``"none"``, ``"half_slice"`` (default) or
+            ``"rounded"`` (default with, and only with, ``"shape"``).
+        between_planes : ``"slab"`` extends each contour to half way to its neighbours; ``"linear"`` lets area and dose
+            go linearly from plane to plane; ``"shape"`` blends the outlines of neighbouring planes.
         slice_spacing_mm : distance between the image slices, needed for structures of a single contour plane.
         cell_mm : in-plane pitch; by default chosen so that the volume error stays below 1e-4.
 
@@ -110,13 +111,13 @@ class StructureSamples:
 
 
 def _checked_caps(end_caps: EndCaps | None, between_planes: BetweenPlanes) -> EndCaps:
-    if between_planes not in ("slab", "interpolate"):
-        raise InvalidSetting(f"between_planes is {between_planes!r}; expected 'slab' or 'interpolate'.")
-    caps = end_caps or ("half_slice" if between_planes == "slab" else "rounded")
+    if between_planes not in ("slab", "linear", "shape"):
+        raise InvalidSetting(f"between_planes is {between_planes!r}; expected 'slab', 'linear' or 'shape'.")
+    caps = end_caps or ("rounded" if between_planes == "shape" else "half_slice")
     if caps not in ("none", "half_slice", "rounded"):
         raise InvalidSetting(f"end_caps is {caps!r}; expected 'none', 'half_slice' or 'rounded'.")
-    if caps == "rounded" and between_planes == "slab":
-        raise InvalidSetting("Rounded end caps follow the taper of the shape: use between_planes='interpolate'.")
+    if caps == "rounded" and between_planes != "shape":
+        raise InvalidSetting("Rounded end caps follow the taper of the shape: use between_planes='shape'.")
     return caps
 
 
@@ -132,7 +133,11 @@ def _cell_size(stack: ContourStack, slabs: Slabs) -> float:
 def _sections(
     stack: ContourStack, slabs: Slabs, cell_mm: float, end_caps: EndCaps, between_planes: BetweenPlanes
 ) -> Iterable[Section]:
-    return slab_sections(stack, slabs, cell_mm)
+    if between_planes == "slab":
+        return slab_sections(stack, slabs, cell_mm)
+    if between_planes == "linear":
+        return linear_sections(stack, slabs, cell_mm)
+    return blended_sections(stack, slabs, cell_mm, end_caps)
 
 
 def _fill(sections: Iterable[Section], stack: ContourStack, cell_mm: float) -> tuple[NDArray, NDArray]:
@@ -156,7 +161,10 @@ def _fill(sections: Iterable[Section], stack: ContourStack, cell_mm: float) -> t
         count += len(inner)
         outer = [wall_points(section, surface_mm), *face_points(section, inner, layers)]
         uvw += [inner, *outer]
-        volumes += [volume_mm3 / 1000.0, *(np.zeros(len(points)) for points in outer)]
+        volumes += [volume_mm3 * (section.weight / 1000.0), *(np.zeros(len(points)) for points in outer)]
+    outlines = contour_points(stack, surface_mm)
+    uvw.append(outlines)
+    volumes.append(np.zeros(len(outlines)))
     return stack.to_lps(np.concatenate(uvw)), np.concatenate(volumes)
 
 

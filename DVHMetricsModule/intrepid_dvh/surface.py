@@ -5,16 +5,23 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from intrepid_dvh.contour_geometry import ContourStack
 from intrepid_dvh.sections import Section
 
 
 def wall_points(section: Section, pitch_mm: float) -> NDArray:
     """Points (n, 3) on the outlines of a prism, at its bottom, its top and between, at most ``pitch_mm`` apart."""
-    outline = np.concatenate([_dense(ring, pitch_mm) for ring in section.outlines]) if section.outlines else None
+    outline = np.concatenate([dense_ring(ring, pitch_mm) for ring in section.outlines]) if section.outlines else None
     if outline is None:
         return np.empty((0, 3))
     levels = levels_mm(section, pitch_mm)
     return np.column_stack([np.tile(outline, (levels.size, 1)), np.repeat(levels, len(outline))])
+
+
+def contour_points(stack: ContourStack, pitch_mm: float) -> NDArray:
+    """Points (n, 3) on all contours in their planes, at most ``pitch_mm`` apart, in the stack's frame."""
+    dense = [(region.w_mm, dense_ring(ring, pitch_mm)) for region in stack.regions for ring in region.rings]
+    return np.concatenate([np.column_stack([ring, np.full(len(ring), w_mm)]) for w_mm, ring in dense])
 
 
 def levels_mm(section: Section, pitch_mm: float) -> NDArray:
@@ -29,7 +36,7 @@ def face_points(section: Section, inner: NDArray, layers: int) -> list[NDArray]:
     return [np.column_stack([one_layer[:, :2], np.full(len(one_layer), w)]) for w in faces]
 
 
-def _dense(ring: NDArray, pitch_mm: float) -> NDArray:
+def dense_ring(ring: NDArray, pitch_mm: float) -> NDArray:
     """Insert points on the edges of a closed ring (n, 2), so that none is longer than ``pitch_mm``."""
     edges = np.roll(ring, -1, axis=0) - ring
     parts = np.maximum(1, np.ceil(np.hypot(*edges.T) / pitch_mm).astype(int))

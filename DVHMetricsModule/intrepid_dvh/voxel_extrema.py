@@ -14,7 +14,7 @@ def widened_by_voxels(
 ) -> tuple[float, float]:
     """Widen sampled extrema in Gy by the voxel centres that lie within the structure and exceed them.
 
-    With shape interpolation a centre counts when both neighbouring contours enclose it.
+    Where contours are blended a centre counts when both neighbouring contours enclose it.
     """
     low, high = _index_box(dose_grid, samples)
     box = dose_grid.values[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
