@@ -1,7 +1,7 @@
 """What a gamma comparison is asked for, checked before anything is computed."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 from intrepid_rt.errors import InvalidSetting
@@ -59,5 +59,8 @@ class GammaSettings:
 
     def with_criteria(self, dose_percent: float, distance_mm: float) -> Self:
         """Return the same options with other criteria."""
-        options = {f.name: getattr(self, f.name) for f in fields(self)}
-        return type(self)(**options | {"dose_percent": dose_percent, "distance_mm": distance_mm})
+        return replace(self, dose_percent=dose_percent, distance_mm=distance_mm)
+
+    def with_norm(self, norm_gy: float | None) -> Self:
+        """Return the same criteria and options with another normalisation dose."""
+        return replace(self, norm_gy=norm_gy)
