@@ -1,0 +1,56 @@
+"""One figure per beam: what the imager saw, the portal dose, the planned portal dose and their gamma."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from intrepid_cli.report import style
+from intrepid_rt.portal_image import PortalImage
+from intrepid_rt.verification import BeamResult, GammaOutcome
+
+
+def beam_figure(beam: BeamResult, unit: str) -> Figure:
+    """Panels in the imager plane, in mm as seen from the source: +X to the right, +Y (towards the gantry) up."""
+    dose_range = (0.0, float(np.nanmax((beam.planned_portal_dose or beam.portal_dose).values)) or 1.0)
+    panels: list[tuple[str, PortalImage, Any, Any, tuple[float, float]]] = []
+    if beam.epid is not None:
+        signal = beam.epid
+        panels.append(("EPID signal", signal, signal.values, "gray", (0.0, float(np.nanmax(signal.values)) or 1.0)))
+    panels.append((f"Portal dose, {unit}", beam.portal_dose, beam.portal_dose.values, style.DOSE_COLOURS, dose_range))
+    planned = beam.planned_portal_dose
+    if planned is not None:
+        panels.append((f"Planned, {unit}", planned, planned.values, style.DOSE_COLOURS, dose_range))
+        outcome = gamma_shown(beam)
+        if outcome is not None:
+            panels.append((f"γ {outcome.criteria}", planned, outcome.gamma, style.GAMMA_COLOURS, (0.0, 2.0)))
+    rows, columns = beam.portal_dose.values.shape
+    tallness = min(1.3, rows * beam.portal_dose.pixel_spacing_mm[0] / (columns * beam.portal_dose.pixel_spacing_mm[1]))
+    with style.drawing(0.85 + 2.0 * tallness) as figure:
+        # Four places, whatever there is to show: the images of all beams have one size.
+        axes = figure.subplots(1, 4)
+        for ax in axes[len(panels) :]:
+            ax.set_visible(False)
+        for ax, (title, image, values, colours, limits) in zip(axes, panels, strict=False):
+            shown = _draw(ax, title, image, values, colours, limits)
+            figure.colorbar(shown, ax=ax, location="bottom", shrink=0.9, pad=0.02, aspect=22)
+    return figure
+
+
+def gamma_shown(beam: BeamResult) -> GammaOutcome | None:
+    """Return the first comparison that has a map."""
+    return next((outcome for outcome in beam.gamma_2d if outcome.gamma is not None), None)
+
+
+def _draw(ax: Axes, title: str, image: PortalImage, values: Any, colours: Any, limits: tuple[float, float]) -> Any:
+    step = max(1, max(np.shape(values)) // 512)  # a page cannot show more
+    row_mm, column_mm = (spacing * step for spacing in image.pixel_spacing_mm)
+    x, y = image.x_mm[::step], image.y_mm[::step]
+    extent = (x[0] - column_mm / 2, x[-1] + column_mm / 2, y[-1] - row_mm / 2, y[0] + row_mm / 2)
+    ax.set_title(title, fontsize=8.5)
+    ax.tick_params(labelsize=7, length=2)
+    ax.set_facecolor("#eef1f4")
+    shown = ax.imshow(np.asarray(values)[::step, ::step], extent=extent, cmap=colours, vmin=limits[0], vmax=limits[1])
+    ax.plot(0, 0, "+", color="white", ms=6, mew=0.9)
+    return shown

@@ -1,0 +1,105 @@
+"""Words and numbers of the report's tables; what is absent is a dash with its reason, never 0."""
+
+from intrepid_rt.verification import ConstraintOutcome, PointDose, StructureResult, VerificationResult
+
+ABSENT = "–"
+VERDICT_WORDS = {"pass": "Pass", "fail": "Fail", "not judged": "Not judged"}
+VERDICT_SIGNS = {"pass": "✓", "fail": "✕", "not judged": "?"}
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Format a number; an absent one is a dash.
+
+    >>> number(1.005, 1), number(None), number(2)
+    ('1.0', '–', '2.00')
+    """
+    return ABSENT if value is None else f"{value:.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """Format a difference with its sign.
+
+    >>> signed(-0.5, 1), signed(0.25), signed(None)
+    ('−0.5', '+0.25', '–')
+    """
+    return ABSENT if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def date(dicom_date: str) -> str:
+    """Write a DICOM date as ISO 8601; anything else stays as it is.
+
+    >>> date("20261122"), date("")
+    ('2026-11-22', '–')
+    """
+    if len(dicom_date) == 8 and dicom_date.isdigit():
+        return f"{dicom_date[:4]}-{dicom_date[4:6]}-{dicom_date[6:]}"
+    return dicom_date or ABSENT
+
+
+def person(name: str) -> str:
+    """Write a DICOM person name as it is read: family name, given names.
+
+    >>> person("Synthetic^Thorax^^")
+    'Synthetic, Thorax'
+    """
+    return ", ".join(part for part in name.split("=")[0].split("^") if part) or ABSENT
+
+
+def css_safe(text: str) -> str:
+    """Keep what can do no harm inside a CSS string: letters, digits and a few signs; the rest becomes a blank.
+
+    >>> css_safe('A"; } body { display: none')
+    'A      body   display  none'
+    """
+    return "".join(c if c.isalnum() or c in "._-/+ " else " " for c in text)
+
+
+def tiles(result: VerificationResult) -> list[dict[str, str]]:
+    """Return the key numbers under the verdict: label, value and a line of explanation."""
+    found = []
+    for outcome in result.gamma_3d[:1]:
+        value = ABSENT if outcome.pass_rate_percent is None else f"{outcome.pass_rate_percent:.1f} %"
+        limit = f"limit {outcome.limit_percent:g} %" if outcome.limit_percent is not None else "no limit set"
+        text = outcome.reason or f"of {outcome.n_points:,} points in {outcome.region or 'the dose grid'}, {limit}"
+        found.append({"label": f"3D gamma {outcome.criteria}", "value": value, "text": text})
+    for point in result.points[:1]:
+        text = point.reason or f"{point.name}: reconstructed over planned"
+        found.append({"label": "Dose ratio R", "value": number(point.ratio, 3), "text": text})
+    judged = [c for c in result.constraints if c.compliance is not None]
+    if result.constraints:
+        kept = sum(bool(c.compliance) for c in judged)
+        open_text = f"{len(result.constraints) - len(judged)} could not be judged"
+        found.append({"label": "Constraints kept", "value": f"{kept} of {len(judged)}", "text": open_text})
+    found.append(
+        {"label": "Warnings", "value": str(len(result.warnings)), "text": "listed below" if result.warnings else ""}
+    )
+    return found
+
+
+def compliance(constraint: ConstraintOutcome) -> tuple[str, str]:
+    """Return CSS class and word of a constraint's outcome in the reconstructed dose."""
+    if constraint.compliance is None:
+        return "undecided", "not judged"
+    return ("pass", "kept") if constraint.compliance else ("fail", "broken")
+
+
+def outcome_class(pass_rate_percent: float | None, limit_percent: float | None) -> str:
+    """CSS class of a gamma row: coloured only where a limit judges it."""
+    if pass_rate_percent is None or limit_percent is None:
+        return ""
+    return "pass" if pass_rate_percent >= limit_percent else "fail"
+
+
+def metric_names(structures: tuple[StructureResult, ...]) -> list[tuple[str, str]]:
+    """Every (metric, unit) of any structure, in order of appearance."""
+    return list(dict.fromkeys((m.metric, m.unit) for s in structures for m in s.metrics))
+
+
+def position(point: PointDose) -> str:
+    """LPS position in mm.
+
+    >>> import numpy as np
+    >>> position(PointDose("I", np.array([1.0, -2.25, 3.0]), 1.0))
+    '(1.0, −2.2, 3.0)'
+    """
+    return "(" + ", ".join(f"{float(v):.1f}" for v in point.position_lps_mm).replace("-", "−") + ")"
