@@ -1,7 +1,5 @@
 """From a differential table to the cumulative curve."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from intrepid_dvh.text.record import Columns
@@ -25,16 +23,18 @@ def made_cumulative(
     """
     if differential is None:
         differential = not is_cumulative(columns)
-    if not differential:
-        return columns, None
-    return _accumulated(columns, per_dose), columns
+    return (_accumulated(columns, per_dose), columns) if differential else (columns, None)
+
+
+def bin_widths(centre: np.ndarray) -> np.ndarray:
+    """Return bin widths (n,): twice the first centre, then the distances of the centres; exact on an even grid only."""
+    return np.diff(centre, prepend=-centre[0])
 
 
 def _accumulated(bins: Columns, per_dose: bool) -> Columns:
-    axis = bins.dose_percent if np.isnan(bins.dose).all() else bins.dose
-    width = _widths(axis) if per_dose else np.ones(axis.size)
-    return replace(
-        bins,
+    relative_only = np.isnan(bins.dose).all()
+    width = bin_widths(bins.dose_percent if relative_only else bins.dose) if per_dose else np.ones(bins.dose.size)
+    return Columns(
         dose=_edges(bins.dose),
         dose_percent=_edges(bins.dose_percent),
         volume_cc=_remaining(bins.volume_cc * width),
@@ -42,13 +42,10 @@ def _accumulated(bins: Columns, per_dose: bool) -> Columns:
     )
 
 
-def _widths(centre: np.ndarray) -> np.ndarray:
-    """Return bin widths: twice the first centre, then the distances of the centres; exact on an even grid only."""
-    return np.diff(centre, prepend=-centre[0])
-
-
 def _edges(centre: np.ndarray) -> np.ndarray:
     """Return 0, the mid-points between centres, and half a bin beyond the last: (n,) to (n + 1,)."""
+    if np.isnan(centre).all():
+        return np.full(centre.size + 1, np.nan)
     if centre.size < 2:
         return np.concatenate([[0.0], 2 * centre])
     return np.concatenate([[0.0], (centre[1:] + centre[:-1]) / 2, [centre[-1] + (centre[-1] - centre[-2]) / 2]])

@@ -35,14 +35,18 @@ _ALIASES = {"utf-8-bom": "utf-8-sig", "latin1": "cp1252", "iso-8859-1": "cp1252"
 
 
 def decoded(path: Path, options: Options) -> str:
-    """Return the text of a file with line ends as ``\\n``.
+    """Return the text of a file, its lines ended by a line feed only.
 
     Raises
     ------
     UnreadableFile : the bytes are no text in the given encoding.
     InvalidSetting : the encoding's name is unknown.
     """
-    raw = path.read_bytes()
+    return decoded_bytes(path.read_bytes(), path, options)
+
+
+def decoded_bytes(raw: bytes, path: Path, options: Options) -> str:
+    """Return bytes as text, as :func:`decoded`; ``path`` names them in messages."""
     wanted = (options.encoding or "").lower()
     encoding = _ALIASES.get(wanted, wanted) or _guessed(raw)
     if raw.startswith(b"\xef\xbb\xbf"):

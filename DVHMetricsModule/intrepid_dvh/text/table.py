@@ -77,7 +77,7 @@ def _as_dvh(header: dict, columns: Columns, warnings: tuple[str, ...]) -> DVH:
 
 
 def _header(path: Path, row: Mapping[str, str]) -> dict:
-    header: dict = {name: None for name in HEADER_FIELDS}
+    header: dict = dict.fromkeys(HEADER_FIELDS)
     for name, value in row.items():
         known = value not in _MISSING
         header[name] = (value if name in _TEXT_FIELDS else _number(path, 0, row, name)) if known else None
