@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from intrepid_rt.dicom_file import collecting, label, number, read_dataset, text
+from intrepid_rt.dicom_file import collecting, element_value, integer, label, number, read_dataset, text
 from intrepid_rt.dicom_pixels import stored_pixels
 from intrepid_rt.errors import (
     AmbiguousInput,
@@ -97,7 +97,7 @@ def _check_common(slices: list[_Slice]) -> None:
         for keyword, meaning in (("SeriesInstanceUID", "series"), ("PatientPosition", "patient positions")):
             if text(one.dataset, keyword) != text(first.dataset, keyword):
                 raise AmbiguousInput(f"CT slices {pair} are of two {meaning}. Read one CT series at a time.")
-        same_size = all(one.dataset.get(name) == first.dataset.get(name) for name in ("Rows", "Columns"))
+        same_size = all(integer(one.dataset, name) == integer(first.dataset, name) for name in ("Rows", "Columns"))
         if not same_size or not _same_plane(one.plane, first.plane):
             raise UnsupportedGeometry(
                 f"CT slices {pair} differ in size, pixel spacing or orientation. Keep the slices of one scan only."
@@ -130,7 +130,7 @@ def _without_copies(slices: list[_Slice], notes: list[str]) -> list[_Slice]:
 
 
 def _is_copy(one: _Slice, other: _Slice) -> bool:
-    same_pixels = one.dataset.get("PixelData") == other.dataset.get("PixelData")
+    same_pixels = element_value(one.dataset, "PixelData") == element_value(other.dataset, "PixelData")
     same_object = text(one.dataset, "SOPInstanceUID") == text(other.dataset, "SOPInstanceUID")
     return filecmp.cmp(one.path, other.path, shallow=False) or (same_object and same_pixels)
 

@@ -2,19 +2,19 @@
 
 import io
 import re
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.sequence import Sequence
 from pydicom.valuerep import VR
 
 from intrepid_rt.errors import MissingObject, UnreadableFile
@@ -54,18 +54,23 @@ class _WholeFile(io.BufferedReader):
 @contextmanager
 def collecting(notes: list[str]) -> Iterator[None]:
     """Turn warnings raised inside into lines of ``notes``, each once; they leak neither to the screen nor to tests."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        note = _without_identity(str(warning.message))
+
+    def remember(message: Warning | str, *_where: object, **_more: object) -> None:
+        note = _without_identity(str(message))
         if note not in notes:
             notes.append(note)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        # Not recorded and sorted out afterwards: readers put their notes into a result before they leave the block.
+        warnings.showwarning = remember
+        yield
 
 
 def _without_identity(message: str) -> str:
     # The parser quotes the value it complains about, which may be a name; a UID may be shown.
-    return message if "UI:" in message else re.split(r"['\"]", message, maxsplit=1)[0].rstrip(": ")
+    message = message.split(" Please see ")[0]
+    return message if "VR UI:" in message else re.split(r"['\"]", message, maxsplit=1)[0].rstrip(": ")
 
 
 def read_dataset(source: Source, *, modality: str | None = None, pixels: bool = True) -> Dataset:
@@ -104,12 +109,12 @@ def _parsed(path: Path, pixels: bool) -> Dataset:
             # force: some record-and-verify systems write no file meta information; the next check catches non-DICOM.
             dataset = dcmread(file, force=True, stop_before_pixels=not pixels)
             cut_short = file.cut_short
-    except (InvalidDicomError, ValueError, KeyError, TypeError, struct.error, NotImplementedError) as error:
-        raise UnreadableFile(f"{path} cannot be read as DICOM ({type(error).__name__}). Export it again.") from error
     except OSError as error:
         if error.errno is not None:
             raise UnreadableFile(f"{path} cannot be opened: {error.strerror}.") from error
         raise UnreadableFile(f"{path} ends inside a sequence: it is cut short. Export it again.") from error
+    except Exception as error:  # whatever the parser trips over in damaged bytes, from struct.error to RecursionError
+        raise UnreadableFile(f"{path} cannot be read as DICOM ({type(error).__name__}). Export it again.") from error
     dataset.filename = str(path)
     if "SOPClassUID" not in dataset:
         raise UnreadableFile(f"{path} is not a DICOM object (no SOP Class UID).")
@@ -126,10 +131,35 @@ def label(dataset: Dataset) -> str:
     return f"{text(dataset, 'Modality') or 'DICOM object'} {text(dataset, 'SOPInstanceUID')}".strip()
 
 
+def element_value(dataset: Dataset, key: str | tuple[int, int]) -> Any:
+    """Value of an element by keyword or tag, None if it is absent or empty.
+
+    Raises
+    ------
+    UnreadableFile
+        The bytes do not form a value: elements are parsed when they are first asked for.
+    """
+    try:
+        # A Dataset gives the value for a keyword, the element for a tag.
+        found = dataset.get(key)
+        found = found.value if isinstance(found, DataElement) else found
+    except Exception as error:  # whatever the parser trips over in damaged bytes
+        filename = getattr(dataset, "filename", None) or "DICOM object"
+        raise UnreadableFile(f"{filename}: {key} cannot be read ({type(error).__name__}). Export it again.") from error
+    return None if found in ("", b"") else found
+
+
 def text(dataset: Dataset, keyword: str) -> str:
     """Value of a text or UID element without outer blanks; empty if the element is absent or empty."""
-    value = dataset.get(keyword)
+    value = element_value(dataset, keyword)
     return "" if value is None else str(value).strip().strip("\0")
+
+
+def texts(dataset: Dataset, keyword: str) -> list[str]:
+    """Values of a text element that may hold several, in capitals; empty if it is absent or empty."""
+    value = element_value(dataset, keyword)
+    values = [] if value is None else [value] if isinstance(value, str) else list(value)
+    return [str(one).strip().upper() for one in values]
 
 
 def decimals(dataset: Dataset, keyword: str) -> NDArray:
@@ -142,17 +172,17 @@ def decimals(dataset: Dataset, keyword: str) -> NDArray:
     UnreadableFile
         A component is no finite number.
     """
-    element = dataset.get_item(keyword) if keyword in dataset else None
-    is_raw_text = isinstance(element, RawDataElement) and dictionary_VR(keyword) in (VR.DS, VR.IS)
     try:
-        value = element.value if is_raw_text and element is not None else dataset.get(keyword)
+        element = dataset.get_item(keyword) if keyword in dataset else None
+        is_raw_text = isinstance(element, RawDataElement) and dictionary_VR(keyword) in (VR.DS, VR.IS)
+        value = element.value if is_raw_text and element is not None else element_value(dataset, keyword)
         if value is None or (isinstance(value, str | bytes) and not value.strip()):
             return np.empty(0)
         if is_raw_text:
             numbers = np.array([float(part) for part in value.rstrip(b" \0").split(b"\\")])
         else:
             numbers = np.atleast_1d(np.asarray(value, float))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NotImplementedError) as error:
         raise UnreadableFile(f"{label(dataset)}: {keyword} holds a value that is no number.") from error
     if not np.isfinite(numbers).all():
         raise UnreadableFile(f"{label(dataset)}: {keyword} holds a value that is not finite.")
@@ -189,7 +219,10 @@ def integer(dataset: Dataset, keyword: str) -> int | None:
 
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:
     """Items of a sequence, empty if it is absent."""
-    return list(dataset.get(keyword) or [])
+    value = element_value(dataset, keyword)
+    if value is not None and not isinstance(value, Sequence):
+        raise UnreadableFile(f"{label(dataset)}: {keyword} is no sequence. Export it again.")
+    return list(value or [])
 
 
 def referenced_uid(dataset: Dataset, sequence: str) -> str:

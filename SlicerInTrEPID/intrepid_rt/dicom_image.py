@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from intrepid_rt.dicom_file import decimals, integer, items, label, number, text, vector
+from intrepid_rt.dicom_file import decimals, integer, items, label, number, text, texts, vector
 from intrepid_rt.errors import MissingObject, UnsupportedGeometry
 
 _USUAL_SOURCE_TO_AXIS_MM = 1000.0
@@ -49,8 +49,7 @@ class PortalGeometry:
 
 def portal_header(dataset: Dataset) -> PortalHeader:
     """Read what links an RTIMAGE to a plan, a beam and a fraction; needs no pixels."""
-    kinds = text(dataset, "ImageType").upper()
-    values = [str(value).upper() for value in dataset.get("ImageType") or []] if kinds else []
+    values = texts(dataset, "ImageType")
     return PortalHeader(
         sop_instance_uid=text(dataset, "SOPInstanceUID"),
         kind=values[2] if len(values) > 2 else "",

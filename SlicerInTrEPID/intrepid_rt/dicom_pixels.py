@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from intrepid_rt.dicom_file import integer, label
+from intrepid_rt.dicom_file import element_value, integer, label
 from intrepid_rt.errors import MissingObject, UnreadableFile
 
 # Far above what lossless coding reaches on measured images; a header that claims more is damaged.
@@ -22,19 +22,20 @@ def stored_pixels(dataset: Dataset) -> NDArray:
     UnreadableFile
         The header claims more pixels than the file holds, a colour image, or a compression without decoder.
     """
-    if not dataset.get("PixelData"):
+    pixel_data = element_value(dataset, "PixelData")
+    if not pixel_data:
         raise MissingObject(f"{label(dataset)} has no PixelData. Export it with pixels.")
     frames, rows, columns = _shape(dataset)
     dtype = _dtype(dataset)
     claimed = frames * rows * columns * dtype.itemsize
     if _is_compressed(dataset):
         return _decompressed(dataset, claimed).reshape(frames, rows, columns)
-    if len(dataset.PixelData) < claimed:
+    if len(pixel_data) < claimed:
         raise UnreadableFile(
             f"{label(dataset)} claims {frames} x {rows} x {columns} pixels, {claimed} bytes, but holds "
-            f"{len(dataset.PixelData)}: it is cut short or damaged. Export it again."
+            f"{len(pixel_data)}: it is cut short or damaged. Export it again."
         )
-    values = np.frombuffer(dataset.PixelData, dtype, count=frames * rows * columns)
+    values = np.frombuffer(pixel_data, dtype, count=frames * rows * columns)
     return _stored_bits(dataset, values).reshape(frames, rows, columns)
 
 
@@ -59,13 +60,26 @@ def _dtype(dataset: Dataset) -> np.dtype:
 
 def _stored_bits(dataset: Dataset, values: NDArray) -> NDArray:
     """Drop what older systems put into the bits above HighBit, such as overlays."""
-    allocated = values.dtype.itemsize * 8
-    stored = integer(dataset, "BitsStored") or allocated
-    if stored >= allocated:
+    unused = values.dtype.itemsize * 8 - bits_stored(dataset)
+    if unused == 0:
         return values
     # Shifting up and down again also carries the sign.
-    unused = allocated - stored
     return np.right_shift(np.left_shift(values, unused), unused)
+
+
+def bits_stored(dataset: Dataset) -> int:
+    """Return the number of bits that carry the pixel value; BitsAllocated if BitsStored is absent.
+
+    Raises
+    ------
+    UnreadableFile
+        More bits than are allocated, or none.
+    """
+    allocated = _dtype(dataset).itemsize * 8
+    stored = integer(dataset, "BitsStored")
+    if stored is not None and not 0 < stored <= allocated:
+        raise UnreadableFile(f"{label(dataset)} claims {stored} of {allocated} bits stored: damaged. Export it again.")
+    return stored or allocated
 
 
 def _is_compressed(dataset: Dataset) -> bool:

@@ -8,6 +8,7 @@ from intrepid_rt.dicom_file import (
     Source,
     collecting,
     decimals,
+    element_value,
     integer,
     items,
     label,
@@ -142,7 +143,7 @@ def _control_points(place: str, item: Dataset) -> tuple[ControlPoint, ...]:
     control_points = []
     for index, stated in enumerate(items(item, "ControlPointSequence")):
         for keyword in _INHERITED:
-            if stated.get(keyword) not in (None, ""):
+            if element_value(stated, keyword) is not None:
                 state[keyword] = stated[keyword]
         for device in items(stated, "BeamLimitingDevicePositionSequence"):
             positions[text(device, "RTBeamLimitingDeviceType").upper()] = decimals(device, "LeafJawPositions")

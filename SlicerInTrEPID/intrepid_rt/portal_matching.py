@@ -23,6 +23,8 @@ def match_portal_images(images: Iterable[PortalFile], plans: Sequence[PlanFile])
     -------
     tuple of PortalFile, in the order given.
     """
+    if not plans:
+        return tuple(replace(image, how="has no RTPLAN of the same patient beside it") for image in images)
     stated = [_by_reference(image, plans) for image in images]
     taken = {(image.plan_uid, image.beam_number, image.fraction) for image in stated if image.link}
     fitting = [[] if image.link or image.how else _fitting(image, plans, taken) for image in stated]
@@ -87,7 +89,7 @@ def _gantry_fits(image: PortalFile, beam: Beam) -> bool:
 def _concluded(index: int, images: Sequence[PortalFile], fitting: Sequence[list[_Candidate]]) -> PortalFile:
     image, candidates = images[index], fitting[index]
     if not candidates:
-        return replace(image, how="no beam of this patient's plans fits its gantry angle, machine and date")
+        return replace(image, how="fits no beam of the patient's plans by gantry angle, machine and date")
     if len(candidates) == 1:
         return _linked(image, candidates[0], "the only beam that fits gantry angle, machine and date")
     names = ", ".join(f"{beam.name} of {plan.path.name}" for plan, beam in candidates)

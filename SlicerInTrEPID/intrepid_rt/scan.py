@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from intrepid_rt.dicom_file import collecting, integer, items, read_dataset, referenced_uid, text
+from intrepid_rt.dicom_file import collecting, integer, items, read_dataset, referenced_uid, text, texts
 from intrepid_rt.dicom_image import portal_header
 from intrepid_rt.dicom_plan import read_plan
 from intrepid_rt.dicom_structures import frame_of_reference_uid, referenced_ct_series_uid
@@ -94,7 +94,7 @@ def _take(path: Path, dataset: Dataset, found: _Found) -> None:
 
 
 def _take_slice(path: Path, dataset: Dataset, found: _Found) -> None:
-    if "LOCALIZER" in [str(value).upper() for value in dataset.get("ImageType") or []]:
+    if "LOCALIZER" in texts(dataset, "ImageType"):
         found.unused.append((path, "a localizer image is not used"))
         return
     found.slices[text(dataset, "SeriesInstanceUID"), text(dataset, "FrameOfReferenceUID")].append(path)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from intrepid_rt.dicom_file import integer, label, number, text
+from intrepid_rt.dicom_file import element_value, integer, label, number, text
+from intrepid_rt.dicom_pixels import bits_stored
 from intrepid_rt.errors import AmbiguousInput, UnreadableFile
 
 _ELEKTA_CREATOR = "elekta: portal image"
@@ -47,7 +48,7 @@ def portal_signal(dataset: Dataset, stored: NDArray) -> Signal:
 
 def _range_end(dataset: Dataset) -> tuple[int, int]:
     """Lowest and highest number that a pixel can hold."""
-    bits = integer(dataset, "BitsStored") or integer(dataset, "BitsAllocated") or 16
+    bits = bits_stored(dataset)
     if integer(dataset, "PixelRepresentation"):
         return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     return 0, 2**bits - 1
@@ -69,13 +70,10 @@ def _elekta(dataset: Dataset, stored: NDArray) -> Signal:
 def _elekta_factor(dataset: Dataset) -> float | None:
     """Pixel factor in the private block of Elekta, whichever block number the writer gave it."""
     for element in range(0x10, 0x100):
-        creator = dataset.get((0x0021, element))
-        if creator is None or str(creator.value).strip().casefold() != _ELEKTA_CREATOR:
-            continue
-        stated = dataset.get((0x0021, (element << 8) + _ELEKTA_FACTOR_ELEMENT))
-        if stated is None or stated.value in (None, "", b""):
-            return None
-        return _positive_factor(dataset, stated.value)
+        creator = element_value(dataset, (0x0021, element))
+        if str(creator).strip().casefold() == _ELEKTA_CREATOR:
+            stated = element_value(dataset, (0x0021, (element << 8) + _ELEKTA_FACTOR_ELEMENT))
+            return None if stated is None else _positive_factor(dataset, stated)
     return None
 
 
