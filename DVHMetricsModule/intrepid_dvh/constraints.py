@@ -189,14 +189,17 @@ def _percent(deviation: float | None, reference: float) -> float | None:
     return None if deviation is None or reference == 0 else 100 * deviation / reference
 
 
+_SIGNED = (
+    *("delta", "delta_volume", "delta_volume_percent", "delta_dose", "delta_dose_percent"),
+    *("distance", "distance_percent"),
+)
+
+
 def _with_sign(result: ConstraintResult) -> ConstraintResult:
     sign = 1.0 if result.compliance is False else -1.0
-    fields = (
-        *("delta", "delta_volume", "delta_volume_percent", "delta_dose", "delta_dose_percent"),
-        *("distance", "distance_percent"),
-    )
-    values = {name: getattr(result, name) for name in fields}
-    return replace(result, **{name: None if v is None else sign * abs(v) for name, v in values.items()})
+    values: dict[str, Any] = {name: getattr(result, name) for name in _SIGNED}
+    signed: dict[str, Any] = {n: None if value is None else sign * abs(value) for n, value in values.items()}
+    return replace(result, **signed)
 
 
 def _sort_key(result: ConstraintResult, sort_by: Sequence[str]) -> list[tuple[bool, Any]]:

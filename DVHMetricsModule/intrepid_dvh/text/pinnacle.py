@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from intrepid_dvh.curve import DVH
@@ -48,14 +49,22 @@ def read_pinnacle(path: Path, options: Options) -> list[DVH]:
 def _folders(path: Path, options: Options) -> Iterator[_Folder]:
     if path.is_dir():
         for info in sorted(path.glob("**/" + _FILES[0])):
-            yield _Folder(info.parent, lambda name, base=info.parent: decoded(base / name, options))
+            yield _Folder(info.parent, partial(_from_disk, info.parent, options))
         return
     with zipfile.ZipFile(path) as archive:
-        contents = {n: archive.read(n) for n in archive.namelist() if n.endswith(".csv")}
+        contents = {name: archive.read(name) for name in archive.namelist() if name.endswith(".csv")}
     for name in sorted(contents):
         base = PurePosixPath(name).parent
         if PurePosixPath(name).name == _FILES[0]:
-            yield _Folder(path / base, lambda n, b=base: decoded_bytes(contents[str(b / n)], path / b / n, options))
+            yield _Folder(path / base, partial(_from_zip, contents, path, base, options))
+
+
+def _from_disk(base: Path, options: Options, name: str) -> str:
+    return decoded(base / name, options)
+
+
+def _from_zip(contents: dict[str, bytes], path: Path, base: PurePosixPath, options: Options, name: str) -> str:
+    return decoded_bytes(contents[str(base / name)], path / base / name, options)
 
 
 def _patient(folder: _Folder) -> list[DVH]:

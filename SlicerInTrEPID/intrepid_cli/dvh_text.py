@@ -1,0 +1,186 @@
+"""``intrepid dvh-text``: metrics and constraints from planning systems' DVH exports."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from intrepid_cli.console import CHECK_FAILED, DONE, json_option, report
+
+FORMATS = "Eclipse, CadPlan, MasterPlan, Pinnacle, Monaco, HiArt, RayStation, ProSoma, PRIMO, Mirada or table"
+
+
+@click.command("dvh-text")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--format", "format_name", metavar="NAME", help=f"{FORMATS}; by default the content tells.")
+@click.option("--encoding", help="Encoding, such as UTF-8 or latin1; by default guessed.")
+@click.option("--plan-info", type=click.Choice(["doseRx"]), help="Take the prescription from the plan's name.")
+@click.option("--course-as-id", is_flag=True, help="Make the course part of the patient ID (Eclipse).")
+@click.option("--uncertainty", is_flag=True, help="Read uncertainty plans as structures (Eclipse).")
+@click.option("--volume-from-dvh", is_flag=True, help="Largest volume of the table = structure volume, if not stated.")
+@click.option("--info", type=click.Path(path_type=Path), metavar="FILE.json", help="What the files do not hold.")
+@click.option("--metric", "metrics", multiple=True, metavar="TEXT", help="Such as D95%, V20Gy_cc, DMEAN; repeatable.")
+@click.option("--model-args", metavar="JSON", help='Model parameters, such as {"EUDa": 8, "NTCPtd50": 50}.')
+@click.option("--interp", type=click.Choice(["linear", "spline", "ksmooth", "smooth"]), default="linear")
+@click.option("--patient", "patients", multiple=True, help="Only this patient; repeatable.")
+@click.option("--structure", "structures", multiple=True, help="Only this structure; repeatable.")
+@click.option("--regex", is_flag=True, help="Patients and structures are regular expressions.")
+@click.option("--constraints", type=click.Path(path_type=Path), metavar="FILE", help="Constraints to check.")
+@click.option("--signed", is_flag=True, help="Deviations and distances positive where violated, else negative.")
+@click.option("--sort-by", multiple=True, metavar="KEY", help="Order of the constraints, such as observed; repeatable.")
+@click.option("--dump", is_flag=True, help="Add header and curve as read.")
+@json_option
+def command(files: tuple[str, ...], **options: Any) -> int:
+    """Read DVH exports; print metrics and check constraints.
+
+    Exits with 1 if a constraint is violated or could not be evaluated.
+    """
+    from intrepid_dvh.results import selected
+    from intrepid_dvh.text.reading import read_dvh_files
+
+    dvhs = read_dvh_files(files, format=options["format_name"], options=_reading_options(options))
+    dvhs = selected(dvhs, patients=options["patients"], structures=options["structures"], regex=options["regex"])
+    model_args = _model_args(options["model_args"])
+    structures = [_structure(dvh, options, model_args) for dvh in dvhs]
+    constraints, warnings = _constraints(dvhs, options, model_args)
+    result = {"structures": structures, "constraints": constraints, "warnings": warnings}
+    report(result, _text(result), as_json=options["as_json"])
+    return CHECK_FAILED if any(row["compliance"] is not True for row in constraints) else DONE
+
+
+def _reading_options(options: dict[str, Any]) -> Any:
+    """Return the reading options, one per file if the information given differs by file."""
+    from intrepid_dvh.text.decoding import Options
+
+    common = {
+        "encoding": options["encoding"],
+        "prescription_from_plan": options["plan_info"] == "doseRx",
+        "course_as_id": options["course_as_id"],
+        "uncertainty": options["uncertainty"],
+        "volume_from_dvh": options["volume_from_dvh"],
+    }
+    info = _info(options["info"])
+    return [Options(**common, info=i) for i in info] if isinstance(info, list) else Options(**common, info=info)
+
+
+def _info(path: Path | None) -> Any:
+    """Return the user's information: an object for all files or a list with one per file."""
+    from intrepid_rt.errors import UnreadableFile
+
+    if path is None:
+        return {}
+    info = _json(path.read_text(encoding="utf-8"), str(path))
+    # The same lists are also written under the format's name: {"hiart": [{...}]}.
+    if isinstance(info, dict) and len(info) == 1 and isinstance(next(iter(info.values())), list):
+        info = next(iter(info.values()))
+    if isinstance(info, list) and len(info) == 1:
+        info = info[0]
+    if isinstance(info, dict) or (isinstance(info, list) and all(isinstance(item, dict) for item in info)):
+        return info
+    raise UnreadableFile(f"{path} holds {type(info).__name__}; expected an object, or a list with one per file.")
+
+
+def _model_args(text: str | None) -> dict[str, Any]:
+    from intrepid_dvh.model_arguments import require_known
+    from intrepid_rt.errors import InvalidSetting
+
+    arguments = _json(text, "--model-args") if text else {}
+    if not isinstance(arguments, dict):
+        raise InvalidSetting('--model-args must be an object such as {"EUDa": 8}.')
+    require_known(arguments)
+    return arguments
+
+
+def _json(text: str, source: str) -> Any:
+    import json
+
+    from intrepid_rt.errors import InvalidSetting
+
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidSetting(f"{source} is no JSON: {error.msg} in line {error.lineno}.") from None
+
+
+def _structure(dvh: Any, options: dict[str, Any], model_args: dict[str, Any]) -> dict[str, Any]:
+    from intrepid_dvh.results import curve_result, structure_result
+
+    metrics = [text.strip() for given in options["metrics"] for text in given.split(",") if text.strip()]
+    result = structure_result(dvh, metrics, interp=options["interp"], model_args=model_args)
+    return result | (curve_result(dvh) if options["dump"] else {})
+
+
+def _constraints(
+    dvhs: list, options: dict[str, Any], model_args: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    from intrepid_dvh.constraint_files import read_constraints
+    from intrepid_dvh.constraints import check_constraints, unmatched
+    from intrepid_dvh.results import constraint_result
+    from intrepid_rt.errors import InvalidSetting
+
+    warnings = list(dict.fromkeys(warning for dvh in dvhs for warning in dvh.warnings))
+    if options["constraints"] is None:
+        return [], warnings
+    constraints = read_constraints(options["constraints"])
+    lost = unmatched(dvhs, constraints)
+    if len(lost) == len(constraints):
+        raise InvalidSetting(f"No constraint of {options['constraints']} is for a structure at hand; check the names.")
+    warnings += [f"{c.text} is for {c.structure} of {c.patient}, which matches no DVH." for c in lost]
+    rows = check_constraints(
+        dvhs,
+        constraints,
+        interp=options["interp"],
+        signed=options["signed"],
+        sort_by=_sort_fields(options["sort_by"]),
+        **model_args,
+    )
+    return [constraint_result(row) for row in rows], warnings
+
+
+_SORT_FIELDS = {
+    "patID": "patient_id",
+    "deltaV": "delta_volume",
+    "deltaD": "delta_dose",
+    "dstMin": "distance",
+    "dstMinRel": "distance_percent",
+}
+
+
+def _sort_fields(names: tuple[str, ...]) -> list[str]:
+    from dataclasses import fields
+
+    from intrepid_dvh.constraints import ConstraintResult
+    from intrepid_rt.errors import InvalidSetting
+
+    known = [field.name for field in fields(ConstraintResult)]
+    wanted = [_SORT_FIELDS.get(name, name) for name in names]
+    for name in wanted:
+        if name not in known:
+            raise InvalidSetting(f"Constraints cannot be sorted by '{name}'; choose one of {', '.join(known)}.")
+    return wanted
+
+
+def _text(result: dict[str, Any]) -> str:
+    lines = [f"warning: {warning}" for warning in result["warnings"]]
+    for structure in result["structures"]:
+        lines.append(f"{structure['patient_id']}  {structure['name']}  {_volume(structure['volume_cc'])}")
+        for text, metric in structure["metrics"].items():
+            lines.append(f"    {text:<14} {_value(metric)}")
+    lines += [_verdict(row) for row in result["constraints"]]
+    return "\n".join(lines)
+
+
+def _volume(volume_cc: float | None) -> str:
+    return "volume unknown" if volume_cc is None else f"{volume_cc:.2f} cc"
+
+
+def _value(metric: dict[str, Any]) -> str:
+    value = "-" if metric["value"] is None else f"{metric['value']:.6g} {metric['unit']}".rstrip()
+    return f"{value}  ({metric['reason']})" if "reason" in metric else value
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    verdict = {True: "met", False: "VIOLATED", None: "NOT EVALUATED"}[row["compliance"]]
+    observed = "" if row["observed"] is None else f", observed {row['observed']:.6g} {row['unit']}".rstrip()
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    return f"{verdict:<14} {row['patient_id']}  {row['structure']}  {row['constraint']}{observed}{reason}"
