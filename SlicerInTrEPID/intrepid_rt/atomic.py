@@ -22,8 +22,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The suffix stays last, because writers choose their format by it.
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        # The suffix stays last, and a double one (.nii.gz) whole, because writers choose their format by it.
+        suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
