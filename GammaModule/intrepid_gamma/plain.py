@@ -49,6 +49,7 @@ def lattice_gamma(
     0.294174
     """
     criterion_gy = np.broadcast_to(np.asarray(dose_criterion_gy, float), np.shape(reference_gy))
+    evaluated = evaluated.with_values(evaluated.values.astype(np.float64))  # once, not at every look-up
     directions = _searched_directions(evaluated)
     offsets_mm = _lattice(len(directions), step_mm, radius_mm)
     found = np.empty(len(positions_lps_mm))
