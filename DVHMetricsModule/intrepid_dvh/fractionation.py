@@ -72,7 +72,8 @@ def converted(
 
     Each dose is a total dose given in the same ``fraction_dose_gy``, which is what a histogram can know; a voxel
     that gets half the dose in half the fraction dose is the business of a conversion on the dose grid.
-    Curve, statistics and relative dose change together; the SD scales as the doses do.
+    Curve, statistics and prescription change together, so that none of them is stale and relative doses keep their
+    meaning.
 
     Parameters
     ----------
@@ -91,16 +92,14 @@ def converted(
 
 
 def scaled_dose(dvh: DVH, factor: float) -> DVH:
-    """Return the DVH with all its doses multiplied; the prescription stays, so percent doses scale too."""
+    """Return the DVH with all its doses multiplied, the prescription too, so that relative doses stay as they are."""
     stated = {name: None if value is None else value * factor for name, value in vars(dvh.stated).items()}
-    relative = dvh.stated_dose_percent
-    unstated = dvh.unstated_dose
     return replace(
         dvh,
         dose_gy=dvh.dose_gy * factor,
-        unstated_dose=None if unstated is None else unstated * factor,
+        unstated_dose=None if dvh.unstated_dose is None else dvh.unstated_dose * factor,
+        prescription_gy=None if dvh.prescription_gy is None else dvh.prescription_gy * factor,
         stated=DoseStatistics(**stated),
-        stated_dose_percent=None if relative is None else relative * factor,
         differential=None,
     )
 

@@ -37,10 +37,10 @@ class _Binned:
         return float(self.grid[1] - self.grid[0])
 
 
-def smooth_on_grid(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a local cubic fit of y over x on 1001 equidistant points (1001,), (1001,) of the range of x."""
+def smooth_on_grid(x: np.ndarray, y: np.ndarray, *, count: int = _GRID) -> tuple[np.ndarray, np.ndarray]:
+    """Return a local cubic fit of y over x on equidistant points (count,), (count,) of the range of x."""
     bandwidth = plug_in_bandwidth(x, y)
-    binned = _bin(x, y, _GRID)
+    binned = _bin(x, y, count)
     return binned.grid, _local_polynomial(binned, bandwidth, degree=3)
 
 

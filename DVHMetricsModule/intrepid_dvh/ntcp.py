@@ -66,8 +66,10 @@ def relative_seriality(dvh: DVH, response: DoseResponse, seriality: float) -> fl
     bins = native_bins(dvh)
     if np.isnan(bins.volume_percent).all():
         raise MissingValue(f"{dvh.structure} has no relative volume; its structure volume is unknown")
-    survival = np.log1p(-(_poisson(bins.dose, response) ** seriality)) * bins.volume_percent / 100
-    return float((-np.expm1(np.sum(survival))) ** (1 / seriality))
+    filled = bins.volume_percent > 0
+    with np.errstate(divide="ignore"):  # a bin without survivors decides alone: log(0) is meant
+        log_survival = np.log1p(-(_poisson(bins.dose[filled], response) ** seriality))
+    return float((-np.expm1(np.sum(log_survival * bins.volume_percent[filled] / 100))) ** (1 / seriality))
 
 
 def _poisson(dose: np.ndarray, response: DoseResponse) -> np.ndarray:
