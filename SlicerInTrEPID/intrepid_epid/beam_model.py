@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from intrepid_epid.machine_profile import MachineProfile
-from intrepid_epid.simulation.detector_kernels import Spread, response_gy_cm2, spread
+from intrepid_epid.simulation.detector_kernels import response_gy_cm2
 from intrepid_epid.spectrum import Spectrum, read_spectrum
 
 GENERIC_SPECTRUM = "spectrum_6mv_mohan.csv"
@@ -16,10 +16,9 @@ PANEL, WATER = "epid", "water_15mm"
 
 @dataclass(frozen=True, eq=False)
 class BeamModel:
-    """A spectrum, the spread of dose in the water of the portal dose, and ``notes`` on what was assumed."""
+    """The spectrum of a beam and ``notes`` on what was assumed."""
 
     spectrum: Spectrum
-    water_spread: Spread
     notes: tuple[str, ...] = ()
 
 
@@ -44,10 +43,6 @@ def generic_spectrum() -> Spectrum:
 def beam_model(profile: MachineProfile | None) -> BeamModel:
     """Build the model of a machine from its profile, or that of a generic 6 MV beam."""
     if profile is not None and profile.spectrum:
-        return _model(Spectrum.from_bins(profile.spectrum), ())
+        return BeamModel(Spectrum.from_bins(profile.spectrum))
     note = "No beam model was commissioned: a published 6 MV spectrum is used. Give one to 'intrepid commission'."
-    return _model(generic_spectrum(), (note,))
-
-
-def _model(spectrum: Spectrum, notes: tuple[str, ...]) -> BeamModel:
-    return BeamModel(spectrum, spread(WATER, spectrum.energy_mev.clip(0.05, 20.0), spectrum.weight), notes)
+    return BeamModel(generic_spectrum(), (note,))

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from numpy.typing import NDArray
 
 from intrepid_epid.back_projection import first_order_dose
-from intrepid_epid.beam_model import BeamModel
+from intrepid_epid.superposition import superposition_dose
 from intrepid_epid.transit import PrimaryBeam
+from intrepid_epid.transit_portal_dose import TransitPortalDose
 from intrepid_rt.errors import InvalidSetting
-from intrepid_rt.portal_image import PortalImage
 
-# (primary portal dose in Gy, beam, beam model) -> Gy on the grid of the beam's anatomy.
-DoseModel = Callable[[PortalImage, PrimaryBeam, BeamModel], NDArray]
-
-
-def _first_order(primary_gy: PortalImage, beam: PrimaryBeam, model: BeamModel) -> NDArray:
-    return first_order_dose(primary_gy, beam, beam.anatomy.density).values
+# (portal dose behind the patient, beam) -> Gy on the grid of the beam's anatomy.
+DoseModel = Callable[[TransitPortalDose, PrimaryBeam], NDArray]
 
 
-DOSE_MODELS: dict[str, DoseModel] = {"first-order": _first_order}
+def _first_order(portal: TransitPortalDose, beam: PrimaryBeam) -> NDArray:
+    return first_order_dose(portal.primary_gy, beam, beam.anatomy.density).values
+
+
+DOSE_MODELS: dict[str, DoseModel] = {"physics": superposition_dose, "first-order": _first_order}
 
 
 def dose_model(name: str) -> DoseModel:

@@ -1,9 +1,12 @@
 """Energy that primary photons release in the patient, on the grid of a dose engine."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from intrepid_epid.dose_engine.cone_kernel import primary_share
 from intrepid_epid.kerma import GY_PER_MEV_G
 from intrepid_epid.simulation.materials import mass_attenuation_cm2_g
 from intrepid_epid.transit import PrimaryBeam
@@ -11,26 +14,32 @@ from intrepid_rt.grids import Grid
 from intrepid_rt.portal_image import PortalImage
 
 
-def terma_gy(beam: PrimaryBeam, fluence: PortalImage) -> NDArray:
-    """Total energy released per unit mass of water at the voxel centres of the beam's anatomy.
+@dataclass(frozen=True, eq=False)
+class ReleasedEnergy:
+    """Energy released per mass in Gy, (nz, ny, nx): what first electrons take and what photons carry off."""
 
-    Photons are attenuated by the tissues on their way; what they release is counted as in water of the voxel's density,
-    because the kernels that spread it are those of water.
+    primary_gy: NDArray
+    scatter_gy: NDArray
+
+
+def released_energy(beam: PrimaryBeam, fluence: PortalImage) -> ReleasedEnergy:
+    """Total energy released per unit mass at the voxel centres of the beam's anatomy.
+
+    Photons are attenuated by the tissues on their way; what they release is counted as in water, because the kernels
+    that carry it on are those of water.
 
     Parameters
     ----------
     beam : PrimaryBeam
     fluence : PortalImage
         Photons per cm2 at the isocentre plane without patient.
-
-    Returns
-    -------
-    ndarray of float32, (nz, ny, nx) : Gy.
     """
-    grid = beam.anatomy.density
-    released = beam.spectrum.energy_mev * mass_attenuation_cm2_g("water", beam.spectrum.energy_mev) * GY_PER_MEV_G
+    grid, energy = beam.anatomy.density, beam.spectrum.energy_mev
+    per_photon = energy * mass_attenuation_cm2_g("water", energy) * GY_PER_MEV_G
+    share = primary_share(energy)
+    responses = np.stack([per_photon * share, per_photon * (1 - share)], axis=1)
     averaged = _voxel_averaged(fluence, beam, grid)
-    result = np.zeros(grid.shape, np.float32)
+    primary, scatter = np.zeros((2, *grid.shape), np.float32)
     j, i = np.meshgrid(np.arange(grid.shape[1]), np.arange(grid.shape[2]), indexing="ij")
     for k in range(grid.shape[0]):
         positions = grid.index_to_position(np.stack([i, j, np.full_like(i, k)], axis=-1))
@@ -40,9 +49,10 @@ def terma_gy(beam: PrimaryBeam, fluence: PortalImage) -> NDArray:
         if lit.any():
             at = positions[lit]
             depth_mm = beam.frame.source_to_axis_mm - beam.frame.to_gantry(at)[..., 2]
-            spread_out = (averaged.source_to_image_mm / depth_mm) ** 2
-            result[k][lit] = incident[lit] * spread_out * beam.transmitted(beam.thickness_g_cm2(at), released)
-    return result
+            here = incident[lit] * (averaged.source_to_image_mm / depth_mm) ** 2
+            both = beam.transmitted(beam.thickness_g_cm2(at), responses) * here[:, None]
+            primary[k][lit], scatter[k][lit] = both.T
+    return ReleasedEnergy(primary, scatter)
 
 
 def _voxel_averaged(fluence: PortalImage, beam: PrimaryBeam, grid: Grid) -> PortalImage:

@@ -29,7 +29,8 @@ def planned_portal_dose(folder: Path, beam: BeamResult) -> PortalImage:
             source_to_axis_mm=geometry.source_to_axis_mm,
             gantry_angle_deg=beam.gantry_angle_deg,
         )
-    images = [i for study in scan(folder) for i in study.portal_images if i.header.beam_number == beam.number]
+    found = [image for study in scan(folder) for image in (*study.portal_doses, *study.portal_images)]
+    images = [image for image in found if image.header.beam_number == beam.number]
     if len(images) > 1:
         names = " and ".join(image.path.name for image in images)
         raise AmbiguousInput(f"Two planned portal doses for beam {beam.name}: {names}. Keep one.")

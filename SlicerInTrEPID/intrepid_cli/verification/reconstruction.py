@@ -44,7 +44,7 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
         progress(f"{beam.name}: portal dose")
         portal = transit_portal_dose(signal, tools.profile, primary_beam)
         progress(f"{beam.name}: dose in the patient")
-        dose = tools.dose_model(portal.primary_gy, primary_beam, tools.model)
+        dose = tools.dose_model(portal, primary_beam)
         point = beam.control_points[0]
         yield BeamResult(
             number=beam.number,

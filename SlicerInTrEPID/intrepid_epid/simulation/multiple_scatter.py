@@ -50,7 +50,7 @@ def multiple_scatter_factor(thickness_g_cm2: float, side_cm: float) -> NDArray:
     """
     sides, thicknesses, ratios = _table()
     at = (np.clip(side_cm, sides[0], sides[-1]), np.clip(thickness_g_cm2, 0.0, thicknesses[-1]))
-    return RegularGridInterpolator((sides, thicknesses), ratios)(at)[0]
+    return RegularGridInterpolator((sides, thicknesses), ratios)(at).reshape(2)
 
 
 @cache

@@ -1,0 +1,52 @@
+"""Dose in the patient by superposition: incident fluence from the image, energy released along the beam, cone kernels.
+
+In contrast to the first-order dose this carries the scatter inside the patient, the build-up behind the surface and
+the lateral reach of electrons in lung, all from the physics of water scaled with the electron density of the voxels.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intrepid_epid.beam_model import readings_gy_cm2
+from intrepid_epid.dose_engine.collapsed_cone import superpose
+from intrepid_epid.dose_engine.cone_kernel import collapsed_cone_kernel
+from intrepid_epid.incident_fluence import incident_fluence
+from intrepid_epid.simulation.materials import relative_electron_density
+from intrepid_epid.terma import released_energy
+from intrepid_epid.transit import PrimaryBeam
+from intrepid_epid.transit_portal_dose import TransitPortalDose
+
+
+def superposition_dose(portal: TransitPortalDose, beam: PrimaryBeam) -> NDArray:
+    """Dose to water on the grid of the beam's anatomy.
+
+    Parameters
+    ----------
+    portal : TransitPortalDose
+        Its primary part is used.
+    beam : PrimaryBeam
+
+    Returns
+    -------
+    ndarray of float32, (nz, ny, nx) : Gy to water; voxels denser than soft tissue count as water of their density.
+    """
+    water = readings_gy_cm2(beam.spectrum.energy_mev)[:, 1]
+    spread = portal.water_spread
+    fluence = incident_fluence(portal.primary_gy, beam, water, widths_mm=spread.widths_mm, weights=spread.weights)
+    released = released_energy(beam, fluence)
+    grid = beam.anatomy.density
+    axes = grid.index_to_lps[:3, :3] / np.array(grid.spacing_mm)
+    return superpose(
+        released.primary_gy,
+        released.scatter_gy,
+        relative_electron_density(grid.values).astype(np.float32),
+        spacing_mm=grid.spacing_mm,
+        source_mm=(beam.frame.source_lps_mm - grid.origin_lps_mm) @ axes,
+        kernel=collapsed_cone_kernel(beam.spectrum.energy_mev, _weight_at_isocentre(beam)),
+    )
+
+
+def _weight_at_isocentre(beam: PrimaryBeam) -> NDArray:
+    """Spectrum behind the tissue in front of the isocentre, where kernels should be most right."""
+    thickness = beam.thickness_g_cm2(beam.frame.isocentre_lps_mm[None])[0]
+    return beam.spectrum.weight * np.exp(-(thickness @ beam.attenuation_cm2_g))
