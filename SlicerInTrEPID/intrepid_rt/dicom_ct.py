@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from intrepid_rt.dicom_file import collecting, element_value, integer, label, number, read_dataset, text
+from intrepid_rt.dicom_file import SOP_CLASS_UID, collecting, element_value, integer, label, number, read_dataset, text
 from intrepid_rt.dicom_pixels import stored_pixels
 from intrepid_rt.errors import (
     AmbiguousInput,
@@ -85,6 +85,8 @@ def read_ct_series(paths: Iterable[str | Path]) -> CTSeries:
 
 def _read_slice(path: Path) -> _Slice:
     dataset = read_dataset(path, modality="CT")
+    if (integer(dataset, "NumberOfFrames") or 1) > 1 or text(dataset, "SOPClassUID") != SOP_CLASS_UID["CT"]:
+        raise UnsupportedGeometry(f"{label(dataset)} is no plain CT slice. Convert it to one CT image per slice.")
     return _Slice(path, plane_of(dataset), dataset)
 
 
@@ -177,24 +179,19 @@ def _uneven(slices: list[_Slice], positions: NDArray) -> UnsupportedGeometry:
 
 
 def _hounsfield(slices: list[_Slice]) -> NDArray:
-    planes = []
-    for one in slices:
-        slope, intercept = number(one.dataset, "RescaleSlope"), number(one.dataset, "RescaleIntercept")
-        if slope is None or intercept is None:
-            raise MissingObject(f"{label(one.dataset)} has no RescaleSlope or RescaleIntercept: HU unknown.")
-        stored = stored_pixels(one.dataset)
-        if len(stored) != 1:
-            raise UnsupportedGeometry(f"{label(one.dataset)} is a multi-frame CT; expected one slice per file.")
-        whole = slope == 1 and intercept == int(intercept)
-        planes.append(stored[0].astype(np.int32) + int(intercept) if whole else stored[0] * slope + intercept)
-    volume = np.empty((len(planes), *planes[0].shape), _dtype(planes))
-    for target, plane in zip(volume, planes, strict=True):
-        target[:] = plane
-    return volume
+    planes = [_rescaled(one.dataset) for one in slices]
+    return np.stack(planes).astype(np.result_type(*planes), copy=False)
 
 
-def _dtype(planes: list[NDArray]) -> type:
+def _rescaled(dataset: Dataset) -> NDArray:
+    """HU of one slice: int16 if whole numbers that fit, else float32."""
+    slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
+    if slope is None or intercept is None:
+        raise MissingObject(f"{label(dataset)} has no RescaleSlope or RescaleIntercept: HU unknown.")
+    stored = stored_pixels(dataset)[0]
+    lowest, highest = (float(v) * slope + intercept for v in (stored.min(), stored.max()))
     limits = np.iinfo(np.int16)
-    whole = all(plane.dtype.kind == "i" for plane in planes)
-    fits = all(plane.min() >= limits.min and plane.max() <= limits.max for plane in planes)
-    return np.int16 if whole and fits else np.float32
+    whole = slope == int(slope) and intercept == int(intercept)
+    if whole and limits.min <= min(lowest, highest) and max(lowest, highest) <= limits.max:
+        return (stored.astype(np.int32) * int(slope) + int(intercept)).astype(np.int16)
+    return (stored * slope + intercept).astype(np.float32)

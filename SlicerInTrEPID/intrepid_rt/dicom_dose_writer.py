@@ -7,32 +7,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-from pydicom.valuerep import format_number_as_ds
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
 
-from intrepid_rt.atomic import replacing
-from intrepid_rt.dicom_file import SOP_CLASS_UID, collecting, text
+from intrepid_rt.dicom_file import collecting
+from intrepid_rt.dicom_new_object import decimal, item, new_object, reference, save_object
 from intrepid_rt.errors import InvalidSetting, UnsupportedGeometry
 from intrepid_rt.grids import DoseGrid
 
 _LARGEST_STORED = 2**32 - 1
-
-# What identifies patient and study: copied, so that archives file the dose with the plan it belongs to.
-_REQUIRED = (
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyID",
-    "PositionReferenceIndicator",
-)
-_OPTIONAL = ("SpecificCharacterSet", "StudyDescription", "IssuerOfPatientID")
 
 
 @dataclass(frozen=True)
@@ -89,56 +72,19 @@ def write_dose(
         Sheared axes, or a grid too large for the format.
     OutputNotWritable
     """
-    dataset = Dataset()
     with collecting([]):
-        _identify(dataset, template, series_uid, series_description, instance_number, created or datetime.now())
+        dataset = new_object(
+            "RTDOSE",
+            template,
+            series_uid=series_uid,
+            series_description=series_description,
+            instance_number=instance_number,
+            created=created,
+        )
         _refer(dataset, references, summation_type)
         _place(dataset, grid)
         _fill(dataset, grid, comment)
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-        meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.file_meta = meta
-        with replacing(path) as temporary:
-            dataset.save_as(temporary, enforce_file_format=True)
-    return str(dataset.SOPInstanceUID)
-
-
-def _identify(
-    dataset: Dataset, template: Dataset, series_uid: str, description: str, instance_number: int, created: datetime
-) -> None:
-    for keyword in _REQUIRED + _OPTIONAL:
-        value = template.get(keyword)
-        if value is not None or keyword in _REQUIRED:
-            setattr(dataset, keyword, "" if value is None else value)
-    dataset.SOPClassUID, dataset.SOPInstanceUID = SOP_CLASS_UID["RTDOSE"], generate_uid()
-    dataset.Modality = "RTDOSE"
-    dataset.StudyInstanceUID = text(template, "StudyInstanceUID") or generate_uid()
-    dataset.SeriesInstanceUID = series_uid or generate_uid()
-    dataset.SeriesNumber, dataset.InstanceNumber = 1, instance_number
-    dataset.SeriesDescription = description
-    dataset.OperatorsName = ""
-    dataset.Manufacturer, dataset.ManufacturerModelName = "InTrEPID", "InTrEPID for 3D Slicer"
-    dataset.SoftwareVersions = _version()
-    dataset.InstanceCreationDate = dataset.ContentDate = created.strftime("%Y%m%d")
-    dataset.InstanceCreationTime = dataset.ContentTime = created.strftime("%H%M%S")
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("slicer-intrepid")
-    except PackageNotFoundError:  # loaded from a Slicer extension folder, where no wheel is installed
-        return "unreleased"
-
-
-def _item(**elements: object) -> Dataset:
-    item = Dataset()
-    for keyword, value in elements.items():
-        setattr(item, keyword, value)
-    return item
+        return save_object(dataset, path)
 
 
 def _refer(dataset: Dataset, references: DoseReferences, summation_type: str) -> None:
@@ -147,23 +93,15 @@ def _refer(dataset: Dataset, references: DoseReferences, summation_type: str) ->
     if not references.plan_uid or (summation_type == "BEAM") != (references.beam_number is not None):
         raise InvalidSetting("A dose needs its plan UID, and a beam number exactly if it is the dose of one BEAM.")
     dataset.DoseSummationType = summation_type
-    plan = _item(ReferencedSOPClassUID=SOP_CLASS_UID["RTPLAN"], ReferencedSOPInstanceUID=references.plan_uid)
+    plan = reference("RTPLAN", references.plan_uid)
     if summation_type in ("BEAM", "FRACTION"):
-        group = _item(ReferencedFractionGroupNumber=references.fraction_group_number)
+        group = item(ReferencedFractionGroupNumber=references.fraction_group_number)
         if references.beam_number is not None:
-            group.ReferencedBeamSequence = Sequence([_item(ReferencedBeamNumber=references.beam_number)])
-        plan.ReferencedFractionGroupSequence = Sequence([group])
-    dataset.ReferencedRTPlanSequence = Sequence([plan])
+            group.ReferencedBeamSequence = [item(ReferencedBeamNumber=references.beam_number)]
+        plan.ReferencedFractionGroupSequence = [group]
+    dataset.ReferencedRTPlanSequence = [plan]
     if references.structure_set_uid:
-        structure_set = _item(
-            ReferencedSOPClassUID=SOP_CLASS_UID["RTSTRUCT"], ReferencedSOPInstanceUID=references.structure_set_uid
-        )
-        dataset.ReferencedStructureSetSequence = Sequence([structure_set])
-
-
-def _decimal(value: float) -> str:
-    """Decimal string of at most 16 characters; + 0.0 turns -0 into 0."""
-    return format_number_as_ds(float(value) + 0.0)
+        dataset.ReferencedStructureSetSequence = [reference("RTSTRUCT", references.structure_set_uid)]
 
 
 def _place(dataset: Dataset, grid: DoseGrid) -> None:
@@ -178,13 +116,13 @@ def _place(dataset: Dataset, grid: DoseGrid) -> None:
     # Frames ascend along the normal, as most readers expect: a left-handed grid is stored from its last plane on.
     first_plane = 0 if along_k > 0 else frames - 1
     dataset.FrameOfReferenceUID = grid.frame_of_reference_uid or generate_uid()
-    dataset.ImagePositionPatient = [_decimal(v) for v in grid.index_to_position((0, 0, first_plane))]
-    dataset.ImageOrientationPatient = [_decimal(v) for v in np.round(axes[:, :2].T.ravel(), 12)]
-    dataset.PixelSpacing = [_decimal(spacing[1]), _decimal(spacing[0])]
-    dataset.SliceThickness = _decimal(spacing[2])
+    dataset.ImagePositionPatient = [decimal(v) for v in grid.index_to_position((0, 0, first_plane))]
+    dataset.ImageOrientationPatient = [decimal(v) for v in np.round(axes[:, :2].T.ravel(), 12)]
+    dataset.PixelSpacing = [decimal(spacing[1]), decimal(spacing[0])]
+    dataset.SliceThickness = decimal(spacing[2])
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames, rows, columns
     dataset.FrameIncrementPointer = 0x3004000C
-    dataset.GridFrameOffsetVector = [_decimal(round(k * spacing[2], 9)) for k in range(frames)]
+    dataset.GridFrameOffsetVector = [decimal(round(k * spacing[2], 9)) for k in range(frames)]
 
 
 def _fill(dataset: Dataset, grid: DoseGrid, comment: str) -> None:

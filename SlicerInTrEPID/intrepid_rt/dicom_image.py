@@ -22,6 +22,7 @@ class PortalHeader:
 
     sop_instance_uid: str
     kind: str  # third value of ImageType: PORTAL, DRR, SIMULATOR, ...
+    is_dose: bool  # pixels rescale to Gy: computed, not measured
     machine: str
     plan_uid: str
     beam_number: int | None
@@ -53,6 +54,7 @@ def portal_header(dataset: Dataset) -> PortalHeader:
     return PortalHeader(
         sop_instance_uid=text(dataset, "SOPInstanceUID"),
         kind=values[2] if len(values) > 2 else "",
+        is_dose=text(dataset, "RescaleType").upper() == "GY",
         machine=text(dataset, "RadiationMachineName"),
         plan_uid=next(
             (text(item, "ReferencedSOPInstanceUID") for item in items(dataset, "ReferencedRTPlanSequence")), ""

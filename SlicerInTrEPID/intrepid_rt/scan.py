@@ -30,6 +30,7 @@ class _Found:
     plans: list[PlanFile] = field(default_factory=list)
     doses: list[DoseFile] = field(default_factory=list)
     images: list[PortalFile] = field(default_factory=list)
+    portal_doses: list[PortalFile] = field(default_factory=list)
     unused: list[tuple[Path, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     by_uid: dict[str, Path] = field(default_factory=dict)
@@ -143,7 +144,9 @@ def _take_dose(path: Path, dataset: Dataset, found: _Found) -> None:
 
 def _take_image(path: Path, dataset: Dataset, found: _Found) -> None:
     header = portal_header(dataset)
-    if header.kind in _MEASURED_KINDS:
+    if header.is_dose:
+        found.portal_doses.append(PortalFile(path, header))
+    elif header.kind in _MEASURED_KINDS:
         found.images.append(PortalFile(path, header))
     else:
         found.unused.append((path, f"an RTIMAGE of kind {header.kind} is not a measured portal image"))
@@ -175,6 +178,7 @@ def _study(patient_id: str, found: _Found, strangers: list[tuple[Path, str]]) ->
         plans=tuple(found.plans),
         doses=tuple(found.doses),
         portal_images=images,
+        portal_doses=match_portal_images(found.portal_doses, found.plans),
         unused=tuple(found.unused + unlinked + strangers),
         notes=tuple(notes),
     )

@@ -97,6 +97,7 @@ class Study:
     plans: tuple[PlanFile, ...]
     doses: tuple[DoseFile, ...]
     portal_images: tuple[PortalFile, ...]
+    portal_doses: tuple[PortalFile, ...]  # computed portal doses in Gy, predicted or reconstructed
     unused: tuple[tuple[Path, str], ...]
     notes: tuple[str, ...]
 

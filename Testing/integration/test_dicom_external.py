@@ -10,7 +10,9 @@ import pytest
 import builders
 from builders import ORIENTATIONS, BeamSpec, Ids
 from intrepid_rt.dicom_dose import DoseReferences, read_dose, write_dose
+from intrepid_rt.dicom_portal_dose import write_portal_dose_image
 from intrepid_rt.grids import DoseGrid, affine_from_axes
+from intrepid_rt.portal_image import PortalImage
 
 pytestmark = pytest.mark.external
 
@@ -68,6 +70,19 @@ def test_beam_dose_without_structure_set_conforms(tmp_path, plan):
     references = DoseReferences(plan.SOPInstanceUID, beam_number=1)
     written(tmp_path / "dose.dcm", plan, references=references, summation_type="BEAM")
     assert complaints(tmp_path / "dose.dcm") == []
+
+
+@needs_dciodvfy
+def test_portal_dose_conforms(tmp_path, plan):
+    image = PortalImage(np.ones((20, 30)), (-15.0, 10.0), (1.0, 1.0), 1600.0, 1000.0, 90.0, "Gy")
+    write_portal_dose_image(
+        tmp_path / "portal.dcm", image, plan_uid=plan.SOPInstanceUID, beam_number=1, template=plan, machine="LINAC1"
+    )
+    ran = subprocess.run(["dciodvfy", str(tmp_path / "portal.dcm")], capture_output=True, text=True, check=False)
+    lines = (ran.stdout + ran.stderr).splitlines()
+    assert lines[0] == "RTImage"
+    # Gy is no term that DICOM defines for RescaleType; own terms are allowed there, and named in a warning.
+    assert [line for line in lines[1:] if "<GY>" not in line] == []
 
 
 @needs_dcmtk

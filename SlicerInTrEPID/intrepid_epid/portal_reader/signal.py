@@ -19,7 +19,8 @@ _ELEKTA_FACTOR_ELEMENT = 0x02
 class Signal:
     """Detector signal of every stored pixel.
 
-    ``unit`` is "signal" if images of one machine are comparable with each other, else "relative". ``at_limit`` marks
+    ``unit`` is "signal" if images of one machine are comparable with each other, else "relative"; "Gy" for a portal
+    dose that was computed. ``at_limit`` marks
     pixels at the end of the number range that stands for most signal.
     """
 
@@ -38,6 +39,9 @@ def portal_signal(dataset: Dataset, stored: NDArray) -> Signal:
     AmbiguousInput
         An unknown system whose image does not show whether high values mean much or little dose.
     """
+    if text(dataset, "RescaleType").upper() == "GY":
+        # Computed: the highest value is no saturation.
+        return Signal(_rescaled(dataset, stored)[0], np.zeros(stored.shape, bool), "Gy", "portal dose")
     manufacturer = text(dataset, "Manufacturer").casefold()
     if "elekta" in manufacturer or _elekta_factor(dataset) is not None:
         return _elekta(dataset, stored)

@@ -135,6 +135,13 @@ def test_what_is_missing_is_named(tmp_path, keyword):
         read_ct(saved(tmp_path, slices))
 
 
+def test_a_multi_frame_ct_is_refused(tmp_path):
+    slices = slices_of(Lattice(SHAPE))
+    slices[0].SOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
+    with pytest.raises(UnsupportedGeometry, match="no plain CT slice"):
+        read_ct(saved(tmp_path, slices))
+
+
 def test_no_slice_at_all():
     with pytest.raises(MissingObject, match="No CT slice"):
         read_ct([])
