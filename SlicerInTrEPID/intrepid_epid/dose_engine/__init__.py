@@ -1,0 +1,1 @@
+"""Dose engine: cone kernels of a spectrum and their collapsed-cone superposition."""

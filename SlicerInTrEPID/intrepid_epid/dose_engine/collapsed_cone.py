@@ -1,0 +1,224 @@
+"""Collapsed-cone superposition: energy released in each voxel is carried along the axes of a set of cones.
+
+Ahnesjö, Med. Phys. 16 (1989) 577. Along every cone axis the kernel is a sum of exponentials in mass per area, so that
+one pass along a line gives the exact sum over all voxels behind it. The lines of one direction are copies of one
+voxel path, shifted; they meet every voxel exactly once, so that no energy is made or lost inside the grid.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import ArrayLike, NDArray
+
+from intrepid_epid.dose_engine.cone_kernel import ConeKernel
+from intrepid_rt.errors import UnsupportedGeometry
+
+FloatArray = NDArray[np.floating]
+
+
+def superpose(
+    primary_terma_gy: FloatArray,
+    scatter_terma_gy: FloatArray,
+    density_g_cc: FloatArray,
+    *,
+    spacing_mm: ArrayLike,
+    source_mm: ArrayLike,
+    kernel: ConeKernel,
+) -> FloatArray:
+    """Spread released energy around its voxels and return the absorbed dose.
+
+    Parameters
+    ----------
+    primary_terma_gy, scatter_terma_gy : ndarray, (nz, ny, nx)
+        Released energy per mass in Gy that goes to electrons of the first interaction, and the rest (see
+        :func:`intrepid_epid.dose_engine.cone_kernel.primary_share`), at voxel centres.
+    density_g_cc : ndarray, (nz, ny, nx)
+        Density in g/cm3 of water that stops electrons and photons as the voxel does; released energy and dose are per
+        mass of this density.
+    spacing_mm : array_like, (3,)
+        Voxel size along the grid axes, (x, y, z) order; axes must be perpendicular.
+    source_mm : array_like, (3,)
+        Position of the photon source along the grid axes, (x, y, z) order, from the centre of voxel (0, 0, 0). Kernels
+        point away from it on average: every voxel's energy is shared among the four corner directions of the beam.
+    kernel : ConeKernel
+
+    Returns
+    -------
+    ndarray of float32, (nz, ny, nx) : dose in Gy. Energy that leaves the grid is lost, nothing comes in from outside.
+
+    Raises
+    ------
+    UnsupportedGeometry
+        Arrays of different shapes, a spacing that is not positive, or a source within the irradiated voxels.
+    """
+    spacing_cm = _checked(primary_terma_gy, scatter_terma_gy, density_g_cc, spacing_mm)
+    density = np.maximum(density_g_cc, 1e-6).astype(np.float32)
+    released = np.stack([primary_terma_gy, scatter_terma_gy]).astype(np.float32) * density
+    deposited = np.zeros(density.shape, np.float32)
+    for direction, share in _local_directions(
+        released.sum(axis=0), spacing_cm, np.asarray(source_mm, float)[::-1] / 10
+    ):
+        deposited += _superpose_parallel(released * share, density, spacing_cm, direction, kernel)
+    return deposited / density
+
+
+def _checked(primary: FloatArray, scatter: FloatArray, density: FloatArray, spacing_mm: ArrayLike) -> FloatArray:
+    if not primary.shape == scatter.shape == density.shape or density.ndim != 3:
+        raise UnsupportedGeometry(
+            f"Released energy and density must be on one grid with three axes; found shapes {primary.shape}, "
+            f"{scatter.shape} and {density.shape}."
+        )
+    spacing_cm = np.asarray(spacing_mm, float)[::-1] / 10
+    if not (spacing_cm > 0).all():
+        raise UnsupportedGeometry(f"Voxel sizes must be positive; found {spacing_cm[::-1] * 10} mm.")
+    return spacing_cm
+
+
+def _local_directions(
+    released: FloatArray, spacing_cm: FloatArray, source_cm: FloatArray
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield the beam's corner directions, each with the share (nz, ny, nx) of every voxel that takes it.
+
+    A kernel that is parallel to the central axis everywhere keeps scattered photons from diverging: for a 10 cm field
+    at 90 cm that makes 5 % too much scatter, 1.3 % too much dose, at 10 cm depth. Bilinear shares of the four corner
+    directions give every voxel its own direction in the mean.
+    """
+    lit = np.nonzero(released > 1e-3 * released.max())
+    if lit[0].size == 0:
+        return
+    rays = np.stack(lit, axis=1) * spacing_cm - source_cm
+    central = np.average(rays / np.linalg.norm(rays, axis=1, keepdims=True), axis=0, weights=released[lit])
+    central /= np.linalg.norm(central)
+    forward = rays @ central
+    if forward.min() <= 0:
+        raise UnsupportedGeometry(
+            "The photon source lies within the irradiated voxels; give its position in mm from the first voxel's "
+            "centre along the grid axes."
+        )
+    across = _perpendicular(central)
+    slopes = [rays @ vector / forward for vector in across]
+    bounds = [(slope.min(), slope.max()) for slope in slopes]
+    axes = [np.arange(n) * size - start for n, size, start in zip(released.shape, spacing_cm, source_cm, strict=True)]
+    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+    ahead = np.maximum(z * central[0] + y * central[1] + x * central[2], 1e-6)
+    upper = [
+        np.clip(((z * v[0] + y * v[1] + x * v[2]) / ahead - lo) / max(hi - lo, 1e-9), 0, 1).astype(np.float32)
+        for v, (lo, hi) in zip(across, bounds, strict=True)
+    ]
+    for corner in product((0, 1), repeat=2):
+        direction = central + sum(bound[side] * v for bound, side, v in zip(bounds, corner, across, strict=True))
+        first, second = (part if side else 1 - part for part, side in zip(upper, corner, strict=True))
+        yield direction / np.linalg.norm(direction), first * second
+
+
+def _superpose_parallel(
+    released: FloatArray, density: FloatArray, spacing_cm: FloatArray, direction: FloatArray, kernel: ConeKernel
+) -> FloatArray:
+    """Deposited energy (nz, ny, nx) of released energy (2, nz, ny, nx) with all kernels along one direction."""
+    axes, cones = _directions(kernel, direction)
+    weights = np.stack([kernel.primary_weights, kernel.scatter_weights], axis=1)
+    rates = np.stack([kernel.primary_rates_cm2_g, kernel.scatter_rates_cm2_g], axis=1)
+    deposited = np.zeros(density.shape, np.float32)
+    leading = np.abs(axes / spacing_cm).argmax(axis=1)
+    for axis in range(3):
+        # The leading axis goes first, so that a line takes exactly one voxel of every slab.
+        moved_released = np.ascontiguousarray(np.moveaxis(released, axis + 1, 1))
+        moved_density = np.ascontiguousarray(np.moveaxis(density, axis, 0))
+        moved_deposited = np.zeros(moved_density.shape, np.float32)
+        order = [axis, *(a for a in range(3) if a != axis)]
+        for number in np.flatnonzero(leading == axis):
+            step = axes[number][order] / spacing_cm[order]
+            weight = weights[cones[number]] / kernel.directions[cones[number]]
+            rate = rates[cones[number]] / abs(step[0])
+            shifts = _shifts(step, moved_density.shape[0], int(number))
+            _carry(
+                moved_released, moved_density, moved_deposited, shifts, step[0] > 0,
+                weight.astype(np.float32), rate.astype(np.float32),
+            )  # fmt: skip
+        deposited += np.moveaxis(moved_deposited, 0, axis)
+    return deposited
+
+
+def _perpendicular(vector: FloatArray) -> tuple[FloatArray, FloatArray]:
+    first = np.cross(vector, np.eye(3)[np.abs(vector).argmin()])
+    first /= np.linalg.norm(first)
+    return first, np.cross(vector, first)
+
+
+def _directions(kernel: ConeKernel, beam: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return the unit vectors (n, 3) of all cone axes in array axis order, and the polar cone (n,) of each."""
+    first, second = _perpendicular(beam)
+    axes, cones = [], []
+    for cone, (polar_deg, count) in enumerate(zip(kernel.polar_deg, kernel.directions, strict=True)):
+        # Turning every ring by the golden angle keeps cone axes of different rings from lining up.
+        azimuth = 2 * np.pi * (np.arange(count) / count + 0.381966 * cone)
+        sine, cosine = np.sin(np.deg2rad(polar_deg)), np.cos(np.deg2rad(polar_deg))
+        around = np.outer(np.cos(azimuth), first) + np.outer(np.sin(azimuth), second)
+        axes.append(cosine * beam + sine * around)
+        cones.append(np.full(count, cone))
+    return np.concatenate(axes), np.concatenate(cones)
+
+
+def _shifts(step: FloatArray, slabs: int, number: int) -> NDArray[np.int64]:
+    """Voxel shifts (2, slabs) of a line against its start, along both axes across the leading one."""
+    along = np.arange(slabs) if step[0] > 0 else np.arange(slabs)[::-1]
+    # The phase differs from direction to direction, so that rounding to voxels does not add up.
+    phase = (np.array([[0.754878], [0.569840]]) * (number + 1)) % 1 - 0.5
+    slope = step[1:, None] / abs(step[0])
+    return np.rint(slope * along + phase * (np.abs(slope) > 1e-9)).astype(np.int64)
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def _carry(released, density, out, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
+    slabs, rows, columns = density.shape
+    parts, terms = rate.shape
+    first_row, last_row = -shifts[0].max(), rows - shifts[0].min()
+    first_column, last_column = -shifts[1].max(), columns - shifts[1].min()
+    for line_row in prange(first_row, last_row):
+        carried = np.zeros((parts, terms, last_column - first_column), np.float32)
+        for number in range(slabs):
+            slab = number if upwards else slabs - 1 - number
+            row = line_row + shifts[0, slab]
+            if row < 0 or row >= rows:
+                continue
+            offset = shifts[1, slab] + first_column
+            first, last = max(0, offset), min(columns, last_column - first_column + offset)
+            for part in range(parts):
+                for term in range(terms):
+                    _exchange(
+                        carried[part, term, first - offset : last - offset],
+                        released[part, slab, row, first:last],
+                        density[slab, row, first:last],
+                        out[slab, row, first:last],
+                        weight[part, term],
+                        rate[part, term],
+                    )
+
+
+@njit(fastmath=True, cache=True)
+def _exchange(carried, released, density, out, weight, rate):  # type: ignore[no-untyped-def]
+    """Move energy through a row of voxels: some of what arrives and of what is released stays, the rest goes on."""
+    one, half, sixth = np.float32(1.0), np.float32(0.5), np.float32(1.0 / 6.0)
+    for i in range(carried.size):
+        x = rate * density[i]
+        passes = _exp_minus(x)
+        # Mean of exp over the voxel: energy is released evenly along the path. The series keeps air exact.
+        mean = (one - passes) / x if x > np.float32(0.02) else one - x * (half - x * sixth)
+        source = weight * released[i]
+        out[i] += carried[i] * (x * mean) + source * (one - mean)
+        carried[i] = carried[i] * (one - x * mean) + source * mean
+
+
+@njit(fastmath=True, inline="always")
+def _exp_minus(x):  # type: ignore[no-untyped-def]
+    # exp(-x/16)^16 with four terms, which compiles to vector instructions: within 5e-6 below x = 2, 2e-5 everywhere.
+    y = min(x, np.float32(16.0)) * np.float32(-1.0 / 16.0)
+    e = np.float32(1.0) + y * (
+        np.float32(1.0) + y * (np.float32(0.5) + y * (np.float32(1 / 6) + y * np.float32(1 / 24)))
+    )
+    e *= e
+    e *= e
+    e *= e
+    return e * e
