@@ -1,0 +1,157 @@
+"""From the panel's parameters to a command line, and from its results to what the panel shows. No Qt, no MRML."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("intrepid_rt", "intrepid_gamma", "intrepid_dvh", "intrepid_epid", "intrepid_cli", "SlicerInTrEPIDLib")
+SCENE, REPORT, RESULTS = "scene.mrb", "report.html", "results.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be reconstructed; unset paths are None."""
+
+    study: Path | None
+    output: Path | None
+    machine: Path | None = None
+    constraints: Path | None = None
+    planned_portal: Path | None = None
+    criteria: str = "3/3,3/2,2/2"
+
+    @property
+    def scene(self) -> Path | None:
+        """The scene bundle the job writes."""
+        return self.output / SCENE if self.output else None
+
+    @property
+    def report(self) -> Path | None:
+        """The report the job writes."""
+        return self.output / REPORT if self.output else None
+
+
+def as_path(path: Path | str | None) -> Path | None:
+    """Return the path, None if it is empty; parameter nodes store an unset path as the current folder.
+
+    >>> as_path(Path()), as_path("")
+    (None, None)
+    """
+    return Path(path) if path is not None and str(path) not in ("", ".") else None
+
+
+def reasons_not_ready(job: Job) -> list[str]:
+    """Every reason why the job cannot start, one sentence each; empty if it can."""
+    reasons = []
+    if job.study is None:
+        reasons.append("Choose the study folder (CT, RTPLAN, RTSTRUCT, RTDOSE and portal images).")
+    elif not job.study.is_dir():
+        reasons.append(f"The study folder does not exist: {job.study}")
+    if job.output is None:
+        reasons.append("Choose the output folder.")
+    elif job.output.exists() and not job.output.is_dir():
+        reasons.append(f"The output folder is a file: {job.output}")
+    for name, path in (("machine profile", job.machine), ("constraints file", job.constraints)):
+        if path is not None and not path.is_file():
+            reasons.append(f"The {name} does not exist: {path}")
+    if job.planned_portal is not None and not job.planned_portal.is_dir():
+        reasons.append(f"The folder of planned portal doses does not exist: {job.planned_portal}")
+    if not re.fullmatch(r"\s*[\d.]+/[\d.]+\s*(,\s*[\d.]+/[\d.]+\s*)*", job.criteria):
+        reasons.append("Gamma criteria are pairs of percent and millimetres, for example 3/3,2/2.")
+    return reasons
+
+
+def command_line(job: Job) -> list[str]:
+    """Return the program and its arguments for a job that is ready."""
+    options = {
+        "--out": job.output,
+        "--machine": job.machine,
+        "--constraints": job.constraints,
+        "--planned-portal": job.planned_portal,
+        "--criteria": job.criteria.replace(" ", ""),
+    }
+    given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+    return [*intrepid(), "reconstruct", str(job.study), *given, "--json"]
+
+
+def intrepid() -> list[str]:
+    """Return the start of every ``intrepid`` command line, run by the Python that belongs to this application."""
+    python = shutil.which("PythonSlicer") or sys.executable
+    return [python, "-c", "from intrepid_cli.main import main; main()"]
+
+
+def environment() -> dict[str, str]:
+    """Return the variables with which a child process finds our packages, wherever the modules are installed."""
+    folders = [str(Path(spec.origin).parents[1]) for name in PACKAGES if (spec := _spec(name)) and spec.origin]
+    before = os.environ.get("PYTHONPATH", "")
+    return {"PYTHONPATH": os.pathsep.join([*dict.fromkeys(folders), *([before] if before else [])])}
+
+
+def missing_packages(requirements: Path) -> list[str]:
+    """Return the lines of a requirements file whose package cannot be imported."""
+    lines = [line.split("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and _spec(re.split(r"[<>=!~\[; ]", line)[0]) is None]
+
+
+def _spec(name: str) -> Any:
+    return importlib.util.find_spec(name)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the panel shows of a finished job."""
+
+    verdict: str
+    reasons: tuple[str, ...]
+    gamma: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def read_summary(folder: Path) -> Summary:
+    """Summarise ``results.json`` of an output folder.
+
+    Raises
+    ------
+    OSError, ValueError
+        The file cannot be read or is not JSON.
+    """
+    return summarise(json.loads((folder / RESULTS).read_text(encoding="utf-8")))
+
+
+def summarise(results: Mapping[str, Any]) -> Summary:
+    """Pick verdict, pass rates and warnings from the results of ``intrepid reconstruct``.
+
+    >>> summarise({"gamma_3d": [{"dose_percent": 3, "distance_mm": 2, "pass_rate_percent": 97.25, "n_points": 10}]})
+    Summary(verdict='not judged', reasons=(), gamma=('3 % / 2 mm: 97.2 % of 10 points',), warnings=())
+    """
+    verdict = results.get("verdict") or {}
+    return Summary(
+        verdict.get("status", "not judged"),
+        tuple(verdict.get("reasons", ())),
+        tuple(_gamma_line(outcome) for outcome in results.get("gamma_3d", ())),
+        tuple(results.get("warnings", ())),
+    )
+
+
+def _gamma_line(outcome: Mapping[str, Any]) -> str:
+    criteria = f"{outcome['dose_percent']:g} % / {outcome['distance_mm']:g} mm"
+    rate = outcome.get("pass_rate_percent")
+    if rate is None:
+        return f"{criteria}: not computed. {outcome.get('reason', '')}".strip()
+    return f"{criteria}: {rate:.1f} % of {outcome['n_points']:,} points"
+
+
+def progress_percent(message: str) -> int | None:
+    """Return the percentage a progress bar's line states, None if it states none.
+
+    >>> progress_percent("back-projection:  42%|####      | 3/7"), progress_percent("reading")
+    (42, None)
+    """
+    found = re.search(r"(\d{1,3})%\|", message)
+    return min(int(found[1]), 100) if found else None
