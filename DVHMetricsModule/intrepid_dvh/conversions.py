@@ -31,8 +31,13 @@ def differential(dvh: DVH, *, per_dose: bool = True, nodes: int | None = None) -
     columns = (dvh.dose_gy, dvh.dose_percent, dvh.volume_cc, dvh.volume_percent)
     dose, dose_percent, volume_cc, volume_percent = (column[known][first] for column in columns)
     width = np.diff(dvh.dose_native[known][first]) if per_dose else 1.0
-    middle = [(column[1:] + column[:-1]) / 2 for column in (dose, dose_percent)]
-    return DifferentialTable(*middle, -np.diff(volume_cc) / width, -np.diff(volume_percent) / width)
+    return DifferentialTable(
+        _middle(dose), _middle(dose_percent), -np.diff(volume_cc) / width, -np.diff(volume_percent) / width
+    )
+
+
+def _middle(edges: np.ndarray) -> np.ndarray:
+    return (edges[1:] + edges[:-1]) / 2
 
 
 def resampled(dvh: DVH, *, nodes: int, range_gy: tuple[float, float] | None = None) -> DVH:

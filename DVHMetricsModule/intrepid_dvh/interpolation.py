@@ -24,11 +24,9 @@ class Table:
 
     def __init__(self, x: np.ndarray, y: np.ndarray, *, merge: str) -> None:
         """Merge rows of equal x into their ``"largest"`` y or their ``"mean"`` y."""
-        known = ~(np.isnan(x) | np.isnan(y))
-        x, y = x[known], y[known]
-        order = np.argsort(x, kind="stable")
-        self._every_row = x[order], y[order]
-        self.x, self.y = _merged(*self._every_row, merge)
+        known = (x == x) & (y == y)
+        self._rows = (x, y) if known.all() else (x[known], y[known])
+        self.x, self.y = _merged(*_ascending(*self._rows), merge)
         self._interpolants: dict[str, Interpolant] = {}
 
     def inside(self, value: float) -> float | None:
@@ -43,16 +41,33 @@ class Table:
         """Return y at ``value``, which must be inside."""
         interpolant = self._interpolants.get(method)
         if interpolant is None:
-            # Regression weighs every row, also those on a plateau.
-            rows = self._every_row if method in _REGRESSION else (self.x, self.y)
-            interpolant = self._interpolants[method] = _interpolant(*rows, method)
+            interpolant = self._interpolants[method] = self._interpolant(method)
         return interpolant(value)
+
+    def _interpolant(self, method: str) -> Interpolant:
+        if method not in _REGRESSION:
+            return _interpolant(self.x, self.y, method)
+        # Regression weighs every row, also those on a plateau.
+        order = np.argsort(self._rows[0], kind="stable")
+        return _interpolant(self._rows[0][order], self._rows[1][order], method)
+
+
+def _ascending(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Order by x; the volumes of a cumulative curve only need to be turned round."""
+    steps = x[1:] - x[:-1]
+    if (steps >= 0).all():
+        return x, y
+    if (steps <= 0).all():
+        return x[::-1], y[::-1]
+    order = np.argsort(x, kind="stable")
+    return x[order], y[order]
 
 
 def _merged(x: np.ndarray, y: np.ndarray, merge: str) -> tuple[np.ndarray, np.ndarray]:
-    if x.size < 2 or np.all(x[1:] > x[:-1]):
-        return x, y
-    first = np.flatnonzero(np.append(True, x[1:] != x[:-1]))
+    distinct = x[1:] != x[:-1]
+    if distinct.all():
+        return np.ascontiguousarray(x), np.ascontiguousarray(y)
+    first = np.flatnonzero(np.append(True, distinct))
     if merge == "largest":
         return x[first], np.maximum.reduceat(y, first)
     return x[first], np.add.reduceat(y, first) / np.diff(np.append(first, x.size))

@@ -3,9 +3,9 @@
 import numpy as np
 
 from intrepid_dvh.curve import DVH
-from intrepid_dvh.interpolation import Table
 from intrepid_dvh.missing import MissingValue
 from intrepid_dvh.statistics import dose_statistic
+from intrepid_dvh.tables import table_of
 from intrepid_dvh.units import UNIT_LABEL, dose_factor
 
 # Rounding in unit conversions must not put the maximum dose above itself.
@@ -76,17 +76,6 @@ def _highest_percent(dvh: DVH) -> float | None:
         known = dvh.dose_percent[~np.isnan(dvh.dose_percent)]
         dvh.memo["highest_percent"] = float(known[-1]) if known.size else None
     return dvh.memo["highest_percent"]
-
-
-def table_of(dvh: DVH, x: str, y: str) -> Table:
-    """Return the prepared table of one column of a DVH over another, made once per DVH.
-
-    Rows of equal volume count with their largest dose, rows of equal dose with their mean volume.
-    """
-    if (x, y) not in dvh.memo:
-        merge = "largest" if x.startswith("volume") else "mean"
-        dvh.memo[x, y] = Table(getattr(dvh, x), getattr(dvh, y), merge=merge)
-    return dvh.memo[x, y]
 
 
 def _volume_inside(dvh: DVH, dose: float, relative_dose: bool, output: str, interp: str) -> float:

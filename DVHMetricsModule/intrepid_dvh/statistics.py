@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from intrepid_dvh.curve import DVH
-from intrepid_dvh.interpolation import Table
+from intrepid_dvh.tables import table_of
 from intrepid_dvh.units import GY_PER_UNIT
 
 NODES = 5001
@@ -102,17 +102,17 @@ def curve_statistics(dvh: DVH, *, interp: str = "linear", nodes: int = NODES) ->
 def _resampled_bins(dvh: DVH, nodes: int) -> Bins:
     dose = dvh.dose_native
     grid = np.linspace(np.nanmin(dose), np.nanmax(dose), max(nodes, dose.size))
-    volumes = [_resampled(dose, volume, grid) for volume in (dvh.volume_cc, dvh.volume_percent)]
+    volumes = [_resampled(dvh, column, grid) for column in ("volume_cc", "volume_percent")]
     return Bins((grid[1:] + grid[:-1]) / 2, -np.diff(volumes[0]), -np.diff(volumes[1]))
 
 
-def _resampled(dose: np.ndarray, volume: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    table = Table(dose, volume, merge="mean")
+def _resampled(dvh: DVH, column: str, grid: np.ndarray) -> np.ndarray:
+    table = table_of(dvh, "dose_native", column)
     return np.interp(grid, table.x, table.y) if table.x.size else np.full(grid.size, np.nan)
 
 
 def _median(dvh: DVH, interp: str) -> float | None:
-    table = Table(dvh.volume_percent, dvh.dose_native, merge="largest")
+    table = table_of(dvh, "volume_percent", "dose_native")
     method = interp if interp in ("spline", "ksmooth") else "linear"
     at = table.inside(50.0)
     return None if at is None else table.at(at, method)
