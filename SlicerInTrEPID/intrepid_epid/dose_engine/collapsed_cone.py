@@ -17,6 +17,9 @@ from intrepid_rt.errors import UnsupportedGeometry
 
 FloatArray = NDArray[np.floating]
 
+# Directions are dealt out to this many sums, whatever the number of threads: the result is the same on any machine.
+_PARTS = 8
+
 
 def superpose(
     primary_terma_gy: FloatArray,
@@ -118,26 +121,28 @@ def _superpose_parallel(
 ) -> FloatArray:
     """Deposited energy (nz, ny, nx) of released energy (2, nz, ny, nx) with all kernels along one direction."""
     axes, cones = _directions(kernel, direction)
-    weights = np.stack([kernel.primary_weights, kernel.scatter_weights], axis=1)
-    rates = np.stack([kernel.primary_rates_cm2_g, kernel.scatter_rates_cm2_g], axis=1)
+    weights = np.stack([kernel.primary_weights, kernel.scatter_weights], axis=1)[cones]
+    weights /= np.array(kernel.directions)[cones, None, None]
+    rates = np.stack([kernel.primary_rates_cm2_g, kernel.scatter_rates_cm2_g], axis=1)[cones]
     deposited = np.zeros(density.shape, np.float32)
     leading = np.abs(axes / spacing_cm).argmax(axis=1)
     for axis in range(3):
         # The leading axis goes first, so that a line takes exactly one voxel of every slab.
-        moved_released = np.ascontiguousarray(np.moveaxis(released, axis + 1, 1))
-        moved_density = np.ascontiguousarray(np.moveaxis(density, axis, 0))
-        moved_deposited = np.zeros(moved_density.shape, np.float32)
+        chosen = np.flatnonzero(leading == axis)
         order = [axis, *(a for a in range(3) if a != axis)]
-        for number in np.flatnonzero(leading == axis):
-            step = axes[number][order] / spacing_cm[order]
-            weight = weights[cones[number]] / kernel.directions[cones[number]]
-            rate = rates[cones[number]] / abs(step[0])
-            shifts = _shifts(step, moved_density.shape[0], int(number))
-            _carry(
-                moved_released, moved_density, moved_deposited, shifts, step[0] > 0,
-                weight.astype(np.float32), rate.astype(np.float32),
-            )  # fmt: skip
-        deposited += np.moveaxis(moved_deposited, 0, axis)
+        steps = axes[chosen][:, order] / spacing_cm[order]
+        moved_density = np.ascontiguousarray(np.moveaxis(density, axis, 0))
+        parts = np.zeros((_PARTS, *moved_density.shape), np.float32)
+        _carry(
+            np.ascontiguousarray(np.moveaxis(released, axis + 1, 1)),
+            moved_density,
+            parts,
+            _shifts(steps, moved_density.shape[0]),
+            steps[:, 0] > 0,
+            weights[chosen].astype(np.float32),
+            (rates[chosen] / np.abs(steps[:, :1, None])).astype(np.float32),
+        )
+        deposited += np.moveaxis(parts.sum(axis=0), 0, axis)
     return deposited
 
 
@@ -161,23 +166,31 @@ def _directions(kernel: ConeKernel, beam: FloatArray) -> tuple[FloatArray, NDArr
     return np.concatenate(axes), np.concatenate(cones)
 
 
-def _shifts(step: FloatArray, slabs: int, number: int) -> NDArray[np.int64]:
-    """Voxel shifts (2, slabs) of a line against its start, along both axes across the leading one."""
-    along = np.arange(slabs) if step[0] > 0 else np.arange(slabs)[::-1]
+def _shifts(steps: FloatArray, slabs: int) -> NDArray[np.int64]:
+    """Voxel shifts (n, 2, slabs) of the lines against their start, along both axes across the leading one."""
+    along = np.where(steps[:, :1] > 0, np.arange(slabs), np.arange(slabs)[::-1])[:, None, :]
+    slope = steps[:, 1:, None] / np.abs(steps[:, :1, None])
     # The phase differs from direction to direction, so that rounding to voxels does not add up.
-    phase = (np.array([[0.754878], [0.569840]]) * (number + 1)) % 1 - 0.5
-    slope = step[1:, None] / abs(step[0])
+    number = np.arange(1, len(steps) + 1)[:, None, None]
+    phase = (np.array([[0.754878], [0.569840]]) * number) % 1 - 0.5
     return np.rint(slope * along + phase * (np.abs(slope) > 1e-9)).astype(np.int64)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def _carry(released, density, out, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
+@njit(parallel=True, cache=True)
+def _carry(released, density, parts, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
+    for part in prange(parts.shape[0]):
+        for number in range(part, shifts.shape[0], parts.shape[0]):
+            _carry_along(released, density, parts[part], shifts[number], upwards[number], weight[number], rate[number])
+
+
+@njit(fastmath=True, cache=True)
+def _carry_along(released, density, out, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
     slabs, rows, columns = density.shape
-    parts, terms = rate.shape
-    first_row, last_row = -shifts[0].max(), rows - shifts[0].min()
+    groups, terms = rate.shape
     first_column, last_column = -shifts[1].max(), columns - shifts[1].min()
-    for line_row in prange(first_row, last_row):
-        carried = np.zeros((parts, terms, last_column - first_column), np.float32)
+    carried = np.empty((groups, terms, last_column - first_column), np.float32)
+    for line_row in range(-shifts[0].max(), rows - shifts[0].min()):
+        carried[:] = 0.0
         for number in range(slabs):
             slab = number if upwards else slabs - 1 - number
             row = line_row + shifts[0, slab]
@@ -185,15 +198,15 @@ def _carry(released, density, out, shifts, upwards, weight, rate):  # type: igno
                 continue
             offset = shifts[1, slab] + first_column
             first, last = max(0, offset), min(columns, last_column - first_column + offset)
-            for part in range(parts):
+            for group in range(groups):
                 for term in range(terms):
                     _exchange(
-                        carried[part, term, first - offset : last - offset],
-                        released[part, slab, row, first:last],
+                        carried[group, term, first - offset : last - offset],
+                        released[group, slab, row, first:last],
                         density[slab, row, first:last],
                         out[slab, row, first:last],
-                        weight[part, term],
-                        rate[part, term],
+                        weight[group, term],
+                        rate[group, term],
                     )
 
 
