@@ -6,10 +6,14 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from intrepid_rt.errors import UnusableInput
+from SlicerInTrEPIDLib.child_process import ChildProcess
 
 PACKAGES = ("intrepid_rt", "intrepid_gamma", "intrepid_dvh", "intrepid_epid", "intrepid_cli", "SlicerInTrEPIDLib")
 SCENE, REPORT, RESULTS = "scene.mrb", "report.html", "results.json"
@@ -78,6 +82,31 @@ def command_line(job: Job) -> list[str]:
     }
     given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     return [*intrepid(), "reconstruct", str(job.study), *given, "--json"]
+
+
+def run(job: Job, *, on_message: Callable[[str], None] = lambda message: None, interval_s: float = 0.1) -> "Summary":
+    """Reconstruct and wait for the end; for scripts. The panel uses ``panel.job_runner``, which does not wait.
+
+    Raises
+    ------
+    UnusableInput
+        The job is not ready, or the command line refused its input; the message is the command line's own.
+    """
+    reasons = reasons_not_ready(job)
+    if reasons:
+        raise UnusableInput(" ".join(reasons))
+    child, last = ChildProcess(command_line(job), environment()), ""
+    while True:
+        running = child.is_running  # asked first: whatever was written before the end is read below
+        for last in child.poll():
+            on_message(last)
+        if not running:
+            break
+        time.sleep(interval_s)
+    if child.exit_code not in (0, 1):
+        raise UnusableInput(last or f"intrepid ended with code {child.exit_code} and said nothing.")
+    assert job.output is not None  # a job that is ready has one
+    return read_summary(job.output)
 
 
 def intrepid() -> list[str]:

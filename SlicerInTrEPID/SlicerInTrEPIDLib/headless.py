@@ -1,5 +1,6 @@
 """An MRML scene without the Slicer application, from the slicer-core wheel."""
 
+import importlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +9,17 @@ from typing import Any
 from intrepid_rt.errors import MissingObject
 
 # Setting a scene on a module's logic registers the node classes of that module.
-LOGIC_CLASSES = (
-    "vtkSlicerVolumesLogic",
-    "vtkSlicerSegmentationsModuleLogic",
-    "vtkSlicerSubjectHierarchyModuleLogic",
-    "vtkSlicerTablesLogic",
-    "vtkSlicerTextsLogic",
-    "vtkSlicerPlotsLogic",
-    "vtkSlicerModelsLogic",
-    "vtkSlicerMarkupsLogic",
-)
+# The Python module beside each class holds it where Slicer's own Python runs without the application.
+LOGIC_CLASSES = {
+    "vtkSlicerVolumesLogic": "vtkSlicerVolumesModuleLogicPython",
+    "vtkSlicerSegmentationsModuleLogic": "vtkSlicerSegmentationsModuleLogicPython",
+    "vtkSlicerSubjectHierarchyModuleLogic": "vtkSlicerSubjectHierarchyModuleLogicPython",
+    "vtkSlicerTablesLogic": "vtkSlicerTablesModuleLogicPython",
+    "vtkSlicerTextsLogic": "vtkSlicerTextsModuleLogicPython",
+    "vtkSlicerPlotsLogic": "vtkSlicerPlotsModuleLogicPython",
+    "vtkSlicerModelsLogic": "vtkSlicerModelsModuleLogicPython",
+    "vtkSlicerMarkupsLogic": "vtkSlicerMarkupsModuleLogicPython",
+}
 
 
 def import_slicer() -> Any:
@@ -75,7 +77,20 @@ def headless_scene() -> Iterator[Any]:
 
 
 def _logic(slicer: Any, class_name: str, application: Any, scene: Any) -> Any:
+    if not hasattr(slicer, class_name):
+        _import_logic(slicer, class_name)
     logic = getattr(slicer, class_name)()
     logic.SetMRMLApplicationLogic(application)
     logic.SetMRMLScene(scene)
     return logic
+
+
+def _import_logic(slicer: Any, class_name: str) -> None:
+    try:
+        module = importlib.import_module(LOGIC_CLASSES[class_name])
+    except ImportError as error:
+        raise MissingObject(
+            f"This Python knows slicer but not {class_name}, which scenes need. "
+            "Install slicer-core in a Python of its own and run the command line there."
+        ) from error
+    setattr(slicer, class_name, getattr(module, class_name))

@@ -1,0 +1,80 @@
+"""The examples run: with the verification itself replaced by a synthetic result, which has its own tests."""
+
+import csv
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from intrepid_rt.errors import UnusableInput
+from SlicerInTrEPIDLib import command
+from SlicerInTrEPIDLib.command import Job, Summary, run
+from synthetic_verification import synthetic_result, without_plan
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_ten_lines_of_python_write_report_and_scene(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("slicer")
+    asked = []
+
+    def verify_study(settings):
+        asked.append(settings)
+        return without_plan(synthetic_result())
+
+    monkeypatch.setattr("intrepid_cli.verification.verify_study", verify_study)
+    monkeypatch.setattr(sys, "argv", ["ten_lines.py", "study", "profile.json", str(tmp_path / "out")])
+    runpy.run_path(str(EXAMPLES / "ten_lines.py"), run_name="__main__")
+    assert (asked[0].study_dir, asked[0].machine) == (Path("study"), Path("profile.json"))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "scene.mrb"]
+    assert capsys.readouterr().out.startswith("not judged\nThe study holds no RTDOSE")
+
+
+def test_it_is_ten_lines():
+    code = (EXAMPLES / "ten_lines.py").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in code if line.strip() and not line.startswith('"""')]) == 10
+
+
+def test_the_batch_goes_on_after_a_bad_study_and_says_so(tmp_path, monkeypatch):
+    for name in ("a", "b", "c"):
+        (tmp_path / "studies" / name).mkdir(parents=True)
+
+    def fake_run(job, **_):
+        if job.study.name == "b":
+            raise UnusableInput("No CT found.")
+        return Summary("pass", ("Good.",), ("3 % / 3 mm: 99.0 % of 10 points",), ())
+
+    monkeypatch.setattr(command, "run", fake_run)
+    main = runpy.run_path(str(EXAMPLES / "batch_in_slicer.py"))["main"]
+    assert main(str(tmp_path / "studies"), str(tmp_path / "out")) == 1
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["study", "verdict", "details"],
+        ["a", "pass", "3 % / 3 mm: 99.0 % of 10 points; Good."],
+        ["b", "not done", "No CT found."],
+        ["c", "pass", "3 % / 3 mm: 99.0 % of 10 points; Good."],
+    ]
+
+
+def test_running_a_job_gives_the_command_lines_own_message(tmp_path):
+    """A real child process: an empty folder is refused with exit code 2 and one line."""
+    pytest.importorskip("intrepid_cli.reconstruct")
+    (tmp_path / "study").mkdir()
+    messages = []
+    with pytest.raises(UnusableInput, match=r"^intrepid: .*study"):
+        run(Job(tmp_path / "study", tmp_path / "out"), on_message=messages.append)
+    assert messages
+
+
+def test_a_job_that_is_not_ready_names_every_reason(tmp_path):
+    with pytest.raises(UnusableInput, match=r"study folder does not exist.*Choose the output folder"):
+        run(Job(tmp_path / "none", None))
+
+
+def test_the_console_example_uses_what_exists():
+    source = (EXAMPLES / "in_slicer_console.py").read_text(encoding="utf-8")
+    compile(source, "in_slicer_console.py", "exec")
+    assert "from SlicerInTrEPIDLib.command import Job, run" in source
+    assert '"Dose reconstructed"' in source
