@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
 
 import builders
 from builders import ORIENTATIONS, BeamSpec, Ids
@@ -92,6 +93,15 @@ def test_dcmtk_reads_and_rewrites_it(tmp_path, plan):
     read = read_dose(tmp_path / "implicit.dcm")
     np.testing.assert_allclose(read.values, grid.values, atol=60e-7)
     assert read.same_lattice(grid)
+
+
+def test_itk_reads_it_in_the_same_place(tmp_path, plan):
+    grid = written(tmp_path / "dose.dcm", plan)
+    image = sitk.ReadImage(str(tmp_path / "dose.dcm"))
+    scaling = float(pydicom.dcmread(tmp_path / "dose.dcm").DoseGridScaling)
+    np.testing.assert_allclose(sitk.GetArrayFromImage(image) * scaling, grid.values, atol=60e-7)
+    assert image.GetSpacing() == pytest.approx(grid.spacing_mm)
+    assert image.GetOrigin() == pytest.approx(tuple(grid.origin_lps_mm))
 
 
 @needs_dcmtk

@@ -96,7 +96,8 @@ def _positive_factor(dataset: Dataset, value: object) -> float:
 def _varian(dataset: Dataset, stored: NDArray) -> Signal:
     """aS500 to aS1200: rescaled values leave zero, downwards or upwards, as the beam comes on."""
     rescaled, slope = _rescaled(dataset, stored)
-    sign = _stated_sign(dataset) or (-1 if abs(float(rescaled.min())) > abs(float(rescaled.max())) else 1)
+    # The mean, because one defective pixel may lie at either end of the range.
+    sign = _stated_sign(dataset, slope) or (1 if float(rescaled.mean(dtype=np.float64)) >= 0 else -1)
     lowest, highest = _range_end(dataset)
     at_limit = stored == (highest if sign * slope > 0 else lowest)
     values = sign * rescaled
@@ -116,16 +117,19 @@ def _rescaled(dataset: Dataset, stored: NDArray) -> tuple[NDArray, float]:
     return (stored * slope + (intercept or 0.0)).astype(np.float32), slope
 
 
-def _stated_sign(dataset: Dataset) -> int | None:
-    """1 if high values mean much radiation, -1 if little, None if the image does not say."""
+def _stated_sign(dataset: Dataset, slope: float) -> int | None:
+    """1 if high rescaled values mean much radiation, -1 if little, None if the image does not say.
+
+    The attribute speaks of stored values (PS3.3 C.8.11.3.1.2): a negative slope turns it round.
+    """
     sign = integer(dataset, "PixelIntensityRelationshipSign")
-    return sign if sign in (1, -1) else None
+    return sign * (1 if slope > 0 else -1) if sign in (1, -1) else None
 
 
 def _generic(dataset: Dataset, stored: NDArray) -> Signal:
     """Any other system: linear by its own statement, or relative."""
     rescaled, slope = _rescaled(dataset, stored)
-    sign, notes = _stated_sign(dataset), []
+    sign, notes = _stated_sign(dataset, slope), []
     if sign is None:
         sign = _sign_from_border(dataset, rescaled)
         way = "high" if sign > 0 else "low"

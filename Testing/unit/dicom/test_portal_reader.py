@@ -173,6 +173,17 @@ def test_varian_upwards_calibrated_units():
     assert frame.image.unit == "signal"
 
 
+def test_varian_polarity_survives_a_negative_slope_and_a_dead_pixel():
+    stored = np.rint(1000 + 5000 * field_signal()).astype(np.uint16)
+    stored[3, 3] = 65535
+    options = {"RescaleSlope": "1", "RescaleIntercept": "-1000", "RescaleType": "CU"}
+    upwards = read_portal_image(varian(stored, **options)).image.values
+    downwards = {"RescaleSlope": "-1", "RescaleIntercept": "64535", "RescaleType": "CU"}
+    turned = read_portal_image(varian(65535 - stored, PixelIntensityRelationshipSign=-1, **downwards)).image.values
+    np.testing.assert_array_equal(upwards, stored - 1000.0)
+    np.testing.assert_array_equal(turned, upwards)
+
+
 def test_varian_without_number_of_frames_is_relative():
     stored = np.rint(16384 - 5000 * field_signal()).astype(np.uint16)
     frame = read_portal_image(varian(stored, RescaleSlope="1", RescaleIntercept="-16384"))
