@@ -50,3 +50,27 @@ def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def staged_folder(folder: str | Path) -> Iterator[Path]:
+    """Give an empty folder to fill; on success its files move into ``folder``, on any failure nothing is left.
+
+    Files of the same name in ``folder`` are replaced, others stay.
+
+    Raises
+    ------
+    OutputNotWritable
+        The folder cannot be made or written to, or the disk is full.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as stage:
+            yield Path(stage)
+            for path in sorted(Path(stage).iterdir()):
+                path.replace(folder / path.name)
+    except OSError as error:
+        raise OutputNotWritable(
+            f"{folder} could not be written: {error.strerror or error}. Free space or choose another output folder."
+        ) from error

@@ -20,7 +20,7 @@ from intrepid_rt.grids import DoseGrid, Grid
 from intrepid_rt.plan import Beam
 from intrepid_rt.verification import BeamResult
 
-Progress = Callable[[str], None]
+Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +35,15 @@ class ReconstructionTools:
 
 
 def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Progress) -> Iterator[BeamResult]:
-    """Reconstruct beam after beam; ``progress`` is told the name of each step as it begins."""
+    """Reconstruct beam after beam; ``progress`` is told the part done and the step that begins."""
     anatomy = anatomy_of(tools.grid.density_g_cc)
-    for (beam, frame), (_, file) in zip(inputs.beams, inputs.selection.beams, strict=True):
+    for number, ((beam, frame), (_, file)) in enumerate(zip(inputs.beams, inputs.selection.beams, strict=True)):
         geometry = static_frame(beam, inputs.plan.patient_position)
         primary_beam = PrimaryBeam(anatomy, tools.model.spectrum, geometry)
         signal = binned(frame.repaired)
-        progress(f"{beam.name}: portal dose")
+        progress(number / len(inputs.beams), f"{beam.name}: portal dose")
         portal = transit_portal_dose(signal, tools.profile, primary_beam)
-        progress(f"{beam.name}: dose in the patient")
+        progress((number + 0.4) / len(inputs.beams), f"{beam.name}: dose in the patient")
         dose = tools.dose_model(portal, primary_beam)
         point = beam.control_points[0]
         yield BeamResult(

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +31,15 @@ from intrepid_rt.grids import DoseGrid, Grid, affine_from_axes
 from intrepid_rt.scan import scan
 from intrepid_rt.verification import BeamResult, VerificationResult
 
-Progress = Callable[[str], None]
+Progress = Callable[[float, str], None]  # fraction done, what begins now
+
+
+@dataclass(frozen=True, eq=False)
+class VerifiedStudy:
+    """A verification and the RTPLAN file it is of."""
+
+    result: VerificationResult
+    plan_file: Path
 
 
 class _Stopwatch:
@@ -46,14 +55,14 @@ class _Stopwatch:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-def verify_study(settings: VerificationSettings, *, progress: Progress = lambda step: None) -> VerificationResult:
+def verify_study(settings: VerificationSettings, *, progress: Progress = lambda fraction, step: None) -> VerifiedStudy:
     """Reconstruct the dose of one treated fraction and compare it with the plan; nothing is written.
 
     Parameters
     ----------
     settings : VerificationSettings
     progress : callable
-        Told the name of each step as it begins.
+        Told the fraction done and the name of each step as it begins.
 
     Raises
     ------
@@ -63,28 +72,28 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
     watch = _Stopwatch()
     model = dose_model(settings.model)
     with watch.stage("read"):
-        progress("reading the study")
+        progress(0.0, "reading the study")
         inputs = read_inputs(select(scan(settings.study_dir)), settings)
     profile = inputs.profile or relative_profile(inputs.beams[0][1].machine)
     physics = beam_model(inputs.profile)
     wanted = _wanted_lattice(inputs, settings)
     tools = ReconstructionTools(calculation_grid(wanted, inputs.density_g_cc), wanted, profile, physics, model)
     with watch.stage("reconstruct"):
-        beams = tuple(reconstruct_beams(inputs, tools, progress))
+        beams = tuple(reconstruct_beams(inputs, tools, lambda part, step: progress(0.05 + 0.65 * part, step)))
         if inputs.profile is None:
             beams = _normalised(beams, inputs)
         total = _sum(beams)
     with watch.stage("compare"):
-        progress("comparing")
+        progress(0.7, "comparing")
         beams = tuple(_compared(beam, settings, profile) for beam in beams)
         gammas = gamma_3d(inputs, total, settings)
-        structures, curves = structure_results(inputs, total, progress)
+        structures, curves = structure_results(inputs, total, lambda step: progress(0.8, step))
         points = isocentre_points(inputs, total)
         is_relative = inputs.profile is None
         constraints, alone = constraint_outcomes(settings.constraints, curves, is_relative=is_relative)
     planned_reason = inputs.selection.planned_reason
     patient, plan, profile_identity = identities(inputs, profile)
-    return VerificationResult(
+    result = VerificationResult(
         patient=patient,
         plan=plan,
         profile=profile_identity,
@@ -106,6 +115,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         provenance=provenance(inputs, settings),
         seconds=watch.seconds,
     )
+    return VerifiedStudy(result, inputs.selection.plan.path)
 
 
 def _wanted_lattice(inputs: Inputs, settings: VerificationSettings) -> Grid:

@@ -1,0 +1,87 @@
+"""``intrepid reconstruct``: portal images and a plan in, dose in the patient, comparison and report out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from intrepid_cli.console import CHECK_FAILED, DONE, json_option, report
+
+if TYPE_CHECKING:
+    from intrepid_cli.verification import VerificationSettings
+    from intrepid_rt.verification import VerificationResult
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("reconstruct")
+@click.argument("study_dir", type=_PATH)
+@click.option("--out", "out_dir", required=True, type=_PATH, help="Folder for doses, scene, report and results.")
+@click.option("--machine", type=_PATH, help="Machine profile; without one the result is relative.")
+@click.option("--model", default="physics", show_default=True, help="Dose model: physics or first-order.")
+@click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
+@click.option("--anatomy", default="planning", show_default=True, help="Which anatomy: planning (the planning CT).")
+@click.option("--planned-portal", "planned_portal_dir", type=_PATH, help="Folder of planned portal doses.")
+@click.option("--constraints", type=_PATH, help="Constraint file for the DVHs.")
+@click.option("--criteria", default="3/3,3/2,2/2", show_default=True, help="Gamma criteria, percent/mm.")
+@click.option("--grid-mm", type=float, help="Dose grid spacing; default: the planned dose's grid, else 3 mm.")
+@click.option("--device", default="cpu", show_default=True, help="Where networks run; the physics runs on the CPU.")
+@json_option
+def command(study_dir: Path, out_dir: Path, criteria: str, anatomy: str, device: str, as_json: bool, **paths) -> int:  # type: ignore[no-untyped-def]
+    """Reconstruct the dose of the fraction imaged in STUDY_DIR and compare it with the plan."""
+    from intrepid_cli.verification import VerificationSettings, parse_criteria
+    from intrepid_rt.errors import InvalidSetting
+
+    if anatomy != "planning":
+        raise InvalidSetting(f"--anatomy {anatomy}: only the planning CT is supported so far. Use --anatomy planning.")
+    if device != "cpu":
+        raise InvalidSetting(f"--device {device}: no model here runs elsewhere than on the CPU. Use --device cpu.")
+    grid_mm = paths["grid_mm"]
+    if grid_mm is not None and not 0.5 <= grid_mm <= 20:
+        raise InvalidSetting(f"--grid-mm {grid_mm:g}: expected a spacing between 0.5 and 20 mm.")
+    settings = VerificationSettings(study_dir, out_dir, criteria=parse_criteria(criteria), **paths)
+    result = reconstruct(settings)
+    from intrepid_cli.verification.results import as_results
+
+    report(as_results(result), summary(result, out_dir), as_json=as_json)
+    return CHECK_FAILED if result.verdict.status == "fail" else DONE
+
+
+def reconstruct(settings: "VerificationSettings") -> "VerificationResult":
+    """Verify a study and write all outputs, whole or not at all, with a progress bar on standard error."""
+    from tqdm import tqdm
+
+    from intrepid_cli.verification import verify_study
+    from intrepid_cli.verification.outputs import write_outputs
+    from intrepid_rt.atomic import staged_folder
+
+    with (
+        staged_folder(settings.out_dir) as stage,
+        tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}", dynamic_ncols=True) as bar,
+    ):
+
+        def progress(fraction: float, step: str) -> None:
+            bar.set_description_str(step)
+            bar.update(max(0, round(100 * fraction) - bar.n))
+
+        verified = verify_study(settings, progress=progress)
+        result = write_outputs(verified.result, stage, verified.plan_file, progress=lambda step: progress(0.9, step))
+        progress(1.0, "done")
+    return result
+
+
+def summary(result: "VerificationResult", out_dir: Path) -> str:
+    """Tell on a few lines what was found and where it lies."""
+    lines = [f"Verdict: {result.verdict.status}", *(f"  {reason}" for reason in result.verdict.reasons)]
+    for outcome in result.gamma_3d:
+        rate = f"{outcome.pass_rate_percent:.1f} % of {outcome.n_points}" if outcome.n_points else outcome.reason
+        lines.append(f"3D gamma {outcome.criteria}: {rate}")
+    for beam in result.beams:
+        for outcome in beam.gamma_2d:
+            rate = f"{outcome.pass_rate_percent:.1f} %" if outcome.pass_rate_percent is not None else outcome.reason
+            lines.append(f"{beam.name}: portal dose gamma {outcome.criteria}: {rate}")
+    lines += [f"Note: {warning}" for warning in result.warnings]
+    lines += [f"{name}: {out_dir / file}" for name, file in (("Report", "report.html"), ("Scene", "scene.mrb"))]
+    dose = "none, the result is relative" if result.is_relative else out_dir / "RTDOSE_total.dcm"
+    lines.append(f"Dose: {dose}")
+    return "\n".join(lines)

@@ -1,0 +1,73 @@
+"""A verification as plain data: ``results.json`` and what ``--json`` prints."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from intrepid_cli.console import RESEARCH_NOTE
+from intrepid_rt.verification import BeamResult, GammaOutcome, StructureResult, VerificationResult
+
+
+def as_results(result: VerificationResult) -> dict[str, Any]:
+    """Return the numbers of a verification; what could not be computed is None with its reason."""
+    return {
+        "note": RESEARCH_NOTE,
+        "verdict": asdict(result.verdict),
+        "dose_unit": result.dose_unit,
+        "patient_id": result.patient.patient_id,
+        "plan": asdict(result.plan),
+        "machine_profile": asdict(result.profile),
+        "beams": [_beam(beam, result) for beam in result.beams],
+        "gamma_3d": [_gamma(outcome) for outcome in result.gamma_3d],
+        "planned_reason": result.planned_reason,
+        "points": [asdict(point) for point in result.points],
+        "dvh": [_structure(structure) for structure in result.structures],
+        "constraints": [asdict(constraint) for constraint in result.constraints],
+        "warnings": list(result.warnings),
+        "provenance": asdict(result.provenance),
+        "seconds": dict(result.seconds),
+    }
+
+
+def _beam(beam: BeamResult, result: VerificationResult) -> Mapping[str, Any]:
+    return {
+        "number": beam.number,
+        "name": beam.name,
+        "gantry_angle_deg": beam.gantry_angle_deg,
+        "meterset_mu": beam.meterset_mu,
+        "portal_image": beam.portal_image_file,
+        "portal_dose": f"{safe_name(beam.name)}_portal_dose.nrrd",
+        "portal_dose_max": float(beam.portal_dose.values.max()),
+        "dose_max": float(beam.dose.values.max()),
+        "gamma_2d": [_gamma(outcome) for outcome in beam.gamma_2d],
+        "notes": list(beam.notes),
+    }
+
+
+def _gamma(outcome: GammaOutcome) -> Mapping[str, Any]:
+    return {name: value for name, value in vars(outcome).items() if name != "gamma"}
+
+
+def _structure(structure: StructureResult) -> Mapping[str, Any]:
+    statistics = {
+        name: {"min_gy": curve.min_gy, "mean_gy": curve.mean_gy, "max_gy": curve.max_gy} if curve is not None else None
+        for name, curve in (("planned", structure.planned), ("reconstructed", structure.reconstructed))
+    }
+    return {
+        "name": structure.name,
+        "volume_cc": structure.volume_cc,
+        "volume_outside_dose_cc": structure.volume_outside_dose_cc,
+        **statistics,
+        "metrics": [asdict(metric) for metric in structure.metrics],
+        "reason": structure.reason,
+    }
+
+
+def safe_name(beam_name: str) -> str:
+    """Beam name as a file name: separators and control characters become underscores.
+
+    >>> safe_name("AP 1/2"), safe_name("..")
+    ('AP 1_2', '_')
+    """
+    cleaned = "".join("_" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in beam_name).strip()
+    return cleaned if cleaned.strip(".") else "_"
