@@ -31,7 +31,7 @@ def errors_percent(found: dict[str, float], truth: dict[str, float], *, with_vol
 
 
 def errors_against_prisms(
-    cases: Iterable[tuple[float, float]], *, contours: float = 0.0, grid: float = 0.0
+    cases: list[tuple[float, float]], *, contours: float = 0.0, grid: float = 0.0
 ) -> np.ndarray:
     """Errors of a set; ``contours`` and ``grid`` shift both by that part of their spacing."""
     errors: list[float] = []
