@@ -2,7 +2,7 @@
 
 import filecmp
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +37,7 @@ class _Slice:
     path: Path
     plane: Plane
     dataset: Dataset
-
-    @property
-    def position_mm(self) -> float:
-        return float(self.plane.origin_lps_mm @ self.plane.normal)
+    position_mm: float = 0.0  # along the normal of the series' first slice
 
 
 def read_ct(paths: Iterable[str | Path]) -> CTGrid:
@@ -71,7 +68,7 @@ def read_ct_series(paths: Iterable[str | Path]) -> CTSeries:
         if not slices:
             raise MissingObject("No CT slice was found; expected the planning CT. Add its files to the folder.")
         _check_common(slices)
-        slices = _without_copies(sorted(slices, key=lambda one: one.position_mm), notes)
+        slices = _without_copies(_sorted(slices), notes)
         affine = _stack(slices, notes)
         first = slices[0].dataset
         return CTSeries(
@@ -113,6 +110,13 @@ def _same_plane(one: Plane, other: Plane) -> bool:
         and np.isclose(one.row_spacing_mm, other.row_spacing_mm, rtol=1e-4)
         and np.isclose(one.column_spacing_mm, other.column_spacing_mm, rtol=1e-4)
     )
+
+
+def _sorted(slices: list[_Slice]) -> list[_Slice]:
+    # One normal for all: cosines that are rounded differently from slice to slice would shift positions far from 0.
+    normal = slices[0].plane.normal
+    placed = [replace(one, position_mm=float(one.plane.origin_lps_mm @ normal)) for one in slices]
+    return sorted(placed, key=lambda one: one.position_mm)
 
 
 def _without_copies(slices: list[_Slice], notes: list[str]) -> list[_Slice]:

@@ -1,6 +1,7 @@
 """Safe reading of DICOM files: whole or refused, with the parser's remarks as notes instead of warnings."""
 
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -60,11 +61,17 @@ def collecting(notes: list[str]) -> Iterator[None]:
         if note not in notes:
             notes.append(note)
 
+    # The parser also logs what it warns about, values included, which must not end up in anybody's log file.
+    logger, was_disabled = logging.getLogger("pydicom"), logging.getLogger("pydicom").disabled
     with warnings.catch_warnings():
+        logger.disabled = True
         warnings.simplefilter("always")
         # Not recorded and sorted out afterwards: readers put their notes into a result before they leave the block.
         warnings.showwarning = remember
-        yield
+        try:
+            yield
+        finally:
+            logger.disabled = was_disabled
 
 
 def _without_identity(message: str) -> str:

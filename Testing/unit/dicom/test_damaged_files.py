@@ -170,7 +170,7 @@ def test_numbers_that_are_none_are_refused(value):
         decimals(made, "DoseGridScaling")
 
 
-def test_remarks_of_the_parser_become_notes_without_names(tmp_path, recwarn):
+def test_remarks_of_the_parser_become_notes_without_names(tmp_path, recwarn, caplog):
     made = builders.rtplan([BeamSpec()], Ids(plan="1.2.103.4"))
     path = builders.save(made, tmp_path / "plan.dcm")
     content = path.read_bytes().replace(b"1.2.103.4", b"1.2.003.4").replace(b"Doe^Secret", b"Doe=a=b==c")
@@ -185,3 +185,4 @@ def test_remarks_of_the_parser_become_notes_without_names(tmp_path, recwarn):
     assert not any("Doe" in note for note in notes)
     assert read_plan(path).notes == (notes[1],)
     assert len(recwarn) == 0
+    assert caplog.records == []
