@@ -44,16 +44,16 @@ def figures(result: VerificationResult) -> dict[str, Any]:
     """Draw every figure there is material for; name to data URI, ``beams`` to a list of them."""
     planes = planes_through_isocentre(result)
     drawn: dict[str, Any] = {
-        "dose": style.as_png(dose_figure(result, planes)),
+        "dose": style.as_image(dose_figure(result, planes)),
         "profiles": style.as_svg(profile_figure(result)),
-        "beams": [style.as_png(beam_figure(beam, result.dose_unit)) for beam in result.beams],
+        "beams": [style.as_image(beam_figure(beam, result.dose_unit)) for beam in result.beams],
         "beam_gamma": [gamma_shown(beam) for beam in result.beams],
     }
     if any(s.reconstructed is not None for s in result.structures):
         drawn["dvh"] = style.as_svg(dvh_figure(result))
     outcome = gamma_of_verdict(result)
     if outcome is not None:
-        drawn["gamma"] = style.as_png(gamma_figure(result, planes, outcome))
+        drawn["gamma"] = style.as_image(gamma_figure(result, planes, outcome))
         drawn["histogram"] = style.as_svg(histogram_figure(outcome))
     return drawn
 

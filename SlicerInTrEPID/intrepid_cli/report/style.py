@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -56,20 +57,20 @@ def drawing(height_inches: float, *, width_inches: float = WIDTH_INCHES) -> Iter
         yield figure
 
 
-def as_png(figure: Figure) -> str:
-    """Return the figure as a data URI; for images."""
-    return _data_uri(figure, "png", "image/png")
+def as_image(figure: Figure) -> str:
+    """Return the figure as a data URI; for images. Lossless WebP is half the size of PNG."""
+    return _data_uri(figure, "image/webp", format="webp", pil_kwargs={"lossless": True, "quality": 40})
 
 
 def as_svg(figure: Figure) -> str:
     """Return the figure as a data URI; for lines."""
-    return _data_uri(figure, "svg", "image/svg+xml")
+    return _data_uri(figure, "image/svg+xml", format="svg", metadata={"Date": None})
 
 
-def _data_uri(figure: Figure, file_format: str, media_type: str) -> str:
+def _data_uri(figure: Figure, media_type: str, **options: Any) -> str:
     buffer = io.BytesIO()
     with matplotlib.rc_context(RC):
-        figure.savefig(buffer, format=file_format, dpi=DPI, metadata={"Date": None} if file_format == "svg" else None)
+        figure.savefig(buffer, dpi=DPI, **options)
     return f"data:{media_type};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
