@@ -30,11 +30,6 @@ def read_constraint_table(path: str | Path, *, separator: str | None = None) -> 
     return parse_constraint_table(decoded(path, Options()), str(path), separator=separator)
 
 
-def read_constraints(path: str | Path) -> list[Constraint]:
-    """Read constraints from a file, whose kind is told by its content."""
-    return read_constraint_table(path)
-
-
 def parse_constraint_table(text: str, source: str, *, separator: str | None = None) -> list[Constraint]:
     """Parse a pasted table, as :func:`read_constraint_table`; ``source`` names it in messages."""
     lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip() and line.lstrip()[0] != "#"]
@@ -66,7 +61,7 @@ def _constraint(fields: list[str], names: list[str | None], place: str) -> Const
     known = {name: field for name, field in zip(names, fields, strict=False) if name and field}
     if "text" not in known:
         raise UnreadableFile(f"{place} holds no constraint.")
-    return Constraint(**known)
+    return Constraint(known["text"], known.get("patient", "*"), known.get("structure", "*"))
 
 
 def constraint_table_text(constraints: Iterable[Constraint], *, separator: str = "\t") -> str:

@@ -24,15 +24,32 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Constraint:
-    """A constraint and whom it is for; ``*`` and ``?`` stand for any letters, and case does not count."""
+    """A constraint and whom it is for; ``*`` and ``?`` stand for any letters, and case does not count.
+
+    Parameters
+    ----------
+    level : ``mandatory``, ``acceptable`` or ``ideal``; empty is as strict as mandatory.
+    fractions : fewest and most fractions for which the numbers hold, None for any.
+    citation : where the numbers come from.
+    """
 
     text: str
     patient: str = "*"
     structure: str = "*"
+    level: str = ""
+    fractions: tuple[int, int] | None = None
+    citation: str = ""
 
     def applies_to(self, dvh: DVH) -> bool:
-        """Whether both patterns match the whole of the patient ID and the structure's name."""
-        return _matches(self.patient, dvh.patient_id) and _matches(self.structure, dvh.structure)
+        """Whether both patterns match the whole of the patient ID and the structure's name, and the fractionation fits.
+
+        A DVH whose number of fractions is unknown counts as fitting: its result says that it cannot be judged.
+        """
+        fits = self.fractions is None or dvh.fractions is None or self._holds_for(dvh.fractions)
+        return fits and _matches(self.patient, dvh.patient_id) and _matches(self.structure, dvh.structure)
+
+    def _holds_for(self, fractions: int) -> bool:
+        return self.fractions is None or self.fractions[0] <= fractions <= self.fractions[1]
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,13 @@ class ConstraintResult:
     nearest_dose: float | None = None
     nearest_volume: float | None = None
     reason: str = ""
+    level: str = ""
+    citation: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a limit that must be kept is violated or could not be judged; a missed ideal is no failure."""
+        return self.compliance is not True and self.level != "ideal"
 
 
 def check_constraints(
@@ -97,14 +121,14 @@ def check_constraints(
         a result without verdict.
     """
     dvhs = list(dvhs)
-    results: dict[tuple[int, str], ConstraintResult] = {}
+    results: dict[tuple[int, str, str], ConstraintResult] = {}
     for constraint in _as_constraints(constraints):
         for index, dvh in enumerate(dvhs):
             if constraint.applies_to(dvh):
                 parsed = parse_constraint(constraint.text, dvh.stated_dose_unit)
-                key = (index, parsed.canonical or constraint.text)
+                key = (index, parsed.canonical or constraint.text, constraint.level)
                 if key not in results:
-                    results[key] = _check(dvh, constraint.text, parsed, interp, model_args)
+                    results[key] = _check(dvh, constraint, parsed, interp, model_args)
     checked = [_with_sign(result) if signed else result for result in results.values()]
     return sorted(checked, key=lambda result: _sort_key(result, sort_by)) if sort_by else checked
 
@@ -125,20 +149,27 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def _check(
-    dvh: DVH, text: str, constraint: ConstraintText, interp: str, model_args: dict[str, Any]
+    dvh: DVH, constraint: Constraint, parsed: ConstraintText, interp: str, model_args: dict[str, Any]
 ) -> ConstraintResult:
-    if not constraint.valid:
-        return ConstraintResult(dvh.patient_id, dvh.structure, text.strip(), reason=constraint.problem)
-    # A dimensionless metric compared with "Gy", as DVHmetrics demands, is evaluated without that unit.
-    metric = evaluate(dvh, constraint.metric.canonical, interp=interp, **model_args)
     result = ConstraintResult(
-        dvh.patient_id, dvh.structure, constraint.canonical, metric.value, metric.unit, reason=metric.reason
+        dvh.patient_id,
+        dvh.structure,
+        parsed.canonical or constraint.text.strip(),
+        level=constraint.level,
+        citation=constraint.citation,
     )
+    if not parsed.valid:
+        return replace(result, reason=parsed.problem)
+    if constraint.fractions is not None and dvh.fractions is None:
+        fewest, most = constraint.fractions
+        return replace(result, reason=f"holds for {fewest} to {most} fractions, but their number is unknown")
+    # A dimensionless metric compared with "Gy", as DVHmetrics demands, is evaluated without that unit.
+    metric = evaluate(dvh, parsed.metric.canonical, interp=interp, **model_args)
+    result = replace(result, observed=metric.value, unit=metric.unit, reason=metric.reason)
     if metric.value is not None:
-        delta = metric.value - constraint.limit
-        compliance = _COMPARE[constraint.comparator](metric.value, constraint.limit)
-        result = replace(result, compliance=compliance, delta=delta)
-    return _with_distance(dvh, constraint, _with_deviations(dvh, constraint, result, interp))
+        delta = metric.value - parsed.limit
+        result = replace(result, compliance=_COMPARE[parsed.comparator](metric.value, parsed.limit), delta=delta)
+    return _with_distance(dvh, parsed, _with_deviations(dvh, parsed, result, interp))
 
 
 def _with_deviations(dvh: DVH, constraint: ConstraintText, result: ConstraintResult, interp: str) -> ConstraintResult:

@@ -15,6 +15,7 @@ from intrepid_rt.errors import InvalidSetting
 
 T = TypeVar("T")
 
+_ROUNDING = 1e-9
 _UNSTATED_UNIT = "the source does not say in which unit its doses are"
 
 
@@ -90,7 +91,22 @@ def _point(dvh: DVH, metric: MetricText, interp: str) -> tuple[float, str, str]:
     dose = dose_at_volume(
         dvh, number, unit=metric.unit, output=metric.output, interp=interp, coldest=metric.letter == "DC"
     )
-    return dose, metric.output or dvh.stated_dose_unit, "" if metric.output else _unit_note(dvh)
+    note = "" if metric.output else _unit_note(dvh)
+    return dose, metric.output or dvh.stated_dose_unit, note or _empty_end_note(dvh, metric, dose)
+
+
+def _empty_end_note(dvh: DVH, metric: MetricText, dose: float) -> str:
+    """Warn of a dose read between the last volume and the end of a table whose last rows are empty.
+
+    The R package reads it so, and its numbers are the reference; the dose may lie far above any in the structure.
+    """
+    highest = dose_statistic(dvh, "max") if metric.output != "%" and metric.letter == "D" else None
+    if highest is None:
+        return ""
+    highest *= dose_factor(dvh.stated_dose_unit, metric.output or dvh.stated_dose_unit)
+    if dose <= highest * (1 + _ROUNDING):
+        return ""
+    return f"exceeds the maximum dose {highest:.6g}, because the table goes on with empty rows; not a dose received"
 
 
 def _unit_note(dvh: DVH) -> str:

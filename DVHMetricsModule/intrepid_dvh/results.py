@@ -86,6 +86,8 @@ def constraint_result(result: ConstraintResult) -> dict[str, Any]:
         "ptMinD": result.nearest_dose,
         "ptMinV": result.nearest_volume,
         "reason": result.reason,
+        "level": result.level,
+        "citation": result.citation,
     }
 
 

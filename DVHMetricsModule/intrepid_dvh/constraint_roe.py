@@ -1,0 +1,128 @@
+"""Criteria files of CERR's Radiotherapy Outcomes Estimator (ROE), read into and written from our records.
+
+References
+----------
+A. Iyer et al., Comput. Methods Programs Biomed. (2023) 107833; format: wiki of cerr/CERR, "JSON settings for ROE".
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from intrepid_dvh.constraint_schema import SCHEMA, Library, Record, check_library
+from intrepid_dvh.metric_grammar import parse_metric
+from intrepid_rt.atomic import write_text
+from intrepid_rt.errors import InvalidSetting, UnreadableFile
+
+_STATISTICS = {"maxDose": "DMAX", "minDose": "DMIN", "meanDose": "DMEAN", "medianDose": "DMEDIAN", "stdDevDose": "DSD"}
+_LEVELS = {"criteria": "mandatory", "guidelines": "ideal"}
+
+
+def looks_like_roe(content: Any) -> bool:
+    """Tell a ROE criteria file by its structures."""
+    return isinstance(content, dict) and isinstance(content.get("structures"), dict)
+
+
+def library_from_roe(content: dict[str, Any], source: str) -> Library:
+    """Return the limits on dose and volume as records; limits on NTCP models cannot be kept and are named in ``notes``.
+
+    Criteria become mandatory limits, guidelines ideal ones; all are upper limits, as ROE takes them.
+
+    Raises
+    ------
+    UnreadableFile : a criterion lacks its function or limit, or a number is none.
+    """
+    records: list[Record] = []
+    notes: list[str] = []
+    fractions = content.get("numFrx")
+    for organ, rules in content["structures"].items():
+        for group, level in _LEVELS.items():
+            for name, rule in (rules.get(group) or {}).items():
+                metric, unit, scale = _metric(rule, f"{source}: {organ}, {name}")
+                if metric is None:
+                    notes.append(f"{organ}: the limit on {name} ({rule['function']}) was left out.")
+                    continue
+                limit = _number(rule.get("limit"), f"{source}: {organ}, {name}") * scale
+                record = Record(
+                    id=f"{organ}-{level}-{name}".replace(" ", "_"),
+                    organ=organ,
+                    metric=metric,
+                    comparator="<=",
+                    unit=unit,
+                    fractions_min=fractions,
+                    fractions_max=fractions,
+                    alpha_beta_gy=rules.get("abRatio"),
+                    mandatory=limit if level == "mandatory" else None,
+                    ideal=limit if level == "ideal" else None,
+                )
+                records.append(record)
+    library = Library(schema=SCHEMA, name=content.get("name", source), records=tuple(records), notes=tuple(notes))
+    check_library(library)
+    return library
+
+
+def _metric(rule: dict[str, Any], place: str) -> tuple[str | None, str, float]:
+    """Return metric, unit of the limit and its factor; None as metric if it is none of dose or volume."""
+    function = str(rule.get("function", "")).removeprefix("calc_")
+    if not function:
+        raise UnreadableFile(f"{place} has no function.")
+    if function in _STATISTICS:
+        return _STATISTICS[function], "Gy", 1.0
+    parameters = rule.get("parameters") or {}
+    if function == "Vx":
+        relative = _parameter(parameters, "volumeType", place) == 1
+        metric = f"V{_parameter(parameters, 'x', place):.15g}Gy"
+        return (metric, "%", 100.0) if relative else (metric, "cc", 1.0)
+    if function == "Dx":
+        return f"D{_parameter(parameters, 'x', place):.15g}%", "Gy", 1.0
+    return None, "", 1.0
+
+
+def _parameter(parameters: dict[str, Any], name: str, place: str) -> float:
+    return _number((parameters.get(name) or {}).get("val"), f"{place}, parameter {name}")
+
+
+def _number(value: Any, place: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise UnreadableFile(f"{place} is {value!r}; expected a number.")
+
+
+def write_roe(path: str | Path, library: Library) -> list[str]:
+    """Write what ROE can hold, and return what it cannot: lower limits, complements, other levels, doses in percent."""
+    structures: dict[str, Any] = {}
+    left_out: list[str] = []
+    numbers = {record.fractions for record in library.records}
+    for record in library.records:
+        rule = _rule(record)
+        if rule is None or record.comparator not in ("<", "<=") or record.acceptable is not None:
+            left_out.append(record.id)
+            continue
+        entry = structures.setdefault(record.organ, {})
+        if record.alpha_beta_gy is not None:
+            entry["abRatio"] = record.alpha_beta_gy
+        for group, level in _LEVELS.items():
+            limit = getattr(record, level)
+            if limit is not None:
+                entry.setdefault(group, {})[record.id] = rule | {"limit": limit / (100 if record.unit == "%" else 1)}
+    content: dict[str, Any] = {"name": library.name}
+    shared = numbers.pop() if len(numbers) == 1 else None
+    if shared and shared[0] == shared[1]:
+        content["numFrx"] = shared[0]
+    elif shared or numbers:
+        raise InvalidSetting("A ROE file holds one number of fractions; split the library by fractionation first.")
+    write_text(path, json.dumps(content | {"structures": structures}, indent=2) + "\n")
+    return left_out
+
+
+def _rule(record: Record) -> dict[str, Any] | None:
+    metric = parse_metric(record.metric)
+    names = {text: function for function, text in _STATISTICS.items()}
+    if metric.canonical in names and record.unit == "Gy":
+        return {"function": f"calc_{names[metric.canonical]}"}
+    if metric.letter == "V" and metric.unit == "GY" and not metric.output:
+        volume_type = 1 if record.unit == "%" else 0
+        return {"function": "calc_Vx", "parameters": {"x": {"val": metric.number}, "volumeType": {"val": volume_type}}}
+    if metric.letter == "D" and metric.unit == "%" and not metric.named and record.unit == "Gy":
+        return {"function": "calc_Dx", "parameters": {"x": {"val": metric.number}}}
+    return None
