@@ -79,8 +79,9 @@ def collapsed_cone_kernel(energy_mev: ArrayLike, weight: ArrayLike) -> ConeKerne
     Parameters
     ----------
     energy_mev, weight : array_like, (n,)
-        Energies (0.05 to 20 MeV) and relative photon numbers of the spectrum, best that of the depth of interest: the
-        shape hardly changes with depth, while the split into primary and scatter is the caller's, voxel by voxel.
+        Energies (0.05 to 20 MeV) and relative photon numbers of the spectrum, best that of the incident beam: the
+        build-up needs its short electron ranges, and at depth the shape matters little, because the split into primary
+        and scatter is the caller's, voxel by voxel.
 
     Raises
     ------
