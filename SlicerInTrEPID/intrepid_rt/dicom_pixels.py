@@ -1,15 +1,34 @@
 """Stored pixel values of a DICOM image, checked against the bytes that are there before memory is set aside."""
 
+import tempfile
+import warnings
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
-from intrepid_rt.dicom_file import element_value, integer, label
+from intrepid_rt.dicom_file import element_value, integer, label, text
 from intrepid_rt.errors import MissingObject, UnreadableFile
 
 # Far above what lossless coding reaches on measured images; a header that claims more is damaged.
 _LARGEST_COMPRESSION = 1000
+
+_PIXEL_DESCRIPTION = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelData",
+)
 
 
 def stored_pixels(dataset: Dataset) -> NDArray:
@@ -29,7 +48,10 @@ def stored_pixels(dataset: Dataset) -> NDArray:
     dtype = _dtype(dataset)
     claimed = frames * rows * columns * dtype.itemsize
     if _is_compressed(dataset):
-        return _decompressed(dataset, claimed).reshape(frames, rows, columns)
+        values = _decompressed(dataset, claimed)
+        if values.size != frames * rows * columns:
+            raise UnreadableFile(f"{label(dataset)} holds other pixels than its header claims: damaged.")
+        return values.reshape(frames, rows, columns)
     if len(pixel_data) < claimed:
         raise UnreadableFile(
             f"{label(dataset)} claims {frames} x {rows} x {columns} pixels, {claimed} bytes, but holds "
@@ -94,10 +116,32 @@ def _transfer_syntax(dataset: Dataset) -> UID:
 def _decompressed(dataset: Dataset, claimed: int) -> NDArray:
     if claimed > _LARGEST_COMPRESSION * len(dataset.PixelData):
         raise UnreadableFile(f"{label(dataset)} claims {claimed} bytes of pixels in {len(dataset.PixelData)}: damaged.")
+    if text(dataset, "LossyImageCompression") == "01":
+        warnings.warn(f"{label(dataset)} was compressed with loss: its values are approximate.", stacklevel=2)
     try:
         return dataset.pixel_array
-    except (RuntimeError, NotImplementedError, AttributeError, ValueError) as error:
-        raise UnreadableFile(
-            f"{label(dataset)} is compressed as {_transfer_syntax(dataset).name}, which cannot be decoded here. "
-            "Decompress it first, for example with dcmdjpeg or gdcmconv --raw."
-        ) from error
+    except Exception:  # no decoder for this compression, or damaged: the second opinion decides
+        return _decompressed_by_itk(dataset)
+
+
+def _decompressed_by_itk(dataset: Dataset) -> NDArray:
+    """Decode JPEG, JPEG-LS and JPEG 2000 with the decoders that come with SimpleITK."""
+    import SimpleITK as sitk  # noqa: N813 - the name its documentation uses; imported here, because it takes long
+
+    # Pixels alone, so that neither rescaling nor geometry is applied to them.
+    bare = Dataset()
+    for keyword in _PIXEL_DESCRIPTION:
+        if keyword in dataset:
+            bare[keyword] = dataset[keyword]
+    bare.file_meta = FileMetaDataset()
+    bare.file_meta.TransferSyntaxUID = _transfer_syntax(dataset)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pixels.dcm"
+        bare.save_as(path, enforce_file_format=True)
+        try:
+            return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        except RuntimeError as error:
+            raise UnreadableFile(
+                f"{label(dataset)} is compressed as {_transfer_syntax(dataset).name}, which cannot be decoded here. "
+                "Decompress it first, for example with dcmdjpeg or gdcmconv --raw."
+            ) from error

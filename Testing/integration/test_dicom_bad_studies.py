@@ -20,10 +20,9 @@ def read_all(folder: Path) -> int:
     """Read whatever a verification needs; return the number of objects."""
     selection = select(scan(folder))
     beams_with_meterset(selection.plan.plan)
-    assert selection.structure_set is not None
     read = [
         read_ct_series(selection.ct.paths),
-        read_structure_set(selection.structure_set.path),
+        *(read_structure_set(file.path) for file in [selection.structure_set] if file is not None),
         *(read_dose_object(dose.path) for dose in selection.doses),
         *(read_portal_image(image.path) for _, image in selection.beams),
     ]

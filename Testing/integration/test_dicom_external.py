@@ -10,6 +10,7 @@ import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
 
 import builders
 from builders import ORIENTATIONS, BeamSpec, Ids
+from intrepid_rt.dicom_ct import read_ct, read_ct_series
 from intrepid_rt.dicom_dose import DoseReferences, read_dose, write_dose
 from intrepid_rt.dicom_portal_dose import write_portal_dose_image
 from intrepid_rt.grids import DoseGrid, affine_from_axes
@@ -111,3 +112,30 @@ def test_dcmtk_shows_its_description(tmp_path, plan):
     assert shown.stderr == ""
     for expected in ("=RTDoseStorage", "CS [GY]", "CS [PLAN]", "AT (3004,000c)", f"UI [{plan.SOPInstanceUID}]"):
         assert expected in shown.stdout
+
+
+@needs_dcmtk
+@pytest.mark.parametrize("program", [["dcmcjpeg", "+e1"], ["dcmcjpls"], ["dcmcrle"]], ids=lambda p: p[0])
+def test_compressed_ct_as_archives_export_it(tmp_path, program):
+    lattice = builders.Lattice((3, 16, 20))
+    hounsfield = np.random.default_rng(2).integers(-1000, 3000, lattice.shape)
+    plain, packed = [], []
+    for number, one in enumerate(builders.ct_slices(hounsfield, lattice, Ids())):
+        plain.append(builders.save(one, tmp_path / f"plain{number}.dcm"))
+        packed.append(tmp_path / f"packed{number}.dcm")
+        subprocess.run([*program, str(plain[-1]), str(packed[-1])], check=True)
+        assert pydicom.dcmread(packed[-1]).file_meta.TransferSyntaxUID.is_compressed
+    np.testing.assert_array_equal(read_ct(packed).values, read_ct(plain).values)
+
+
+@needs_dcmtk
+def test_loss_of_compression_is_noted(tmp_path):
+    lattice = builders.Lattice((1, 16, 20))
+    (one,) = builders.ct_slices(np.full(lattice.shape, 40.0), lattice, Ids(), intercept=0)
+    one.PixelRepresentation = 0
+    one.BitsStored, one.HighBit = 12, 11
+    path = builders.save(one, tmp_path / "plain.dcm")
+    subprocess.run(["dcmcjpeg", "+ee", str(path), str(tmp_path / "lossy.dcm")], check=True)
+    series = read_ct_series([tmp_path / "lossy.dcm"])
+    np.testing.assert_allclose(series.grid.values, 40, atol=2)
+    assert any("compressed with loss" in note for note in series.notes)

@@ -129,12 +129,13 @@ def test_run_length_encoding_is_read(tmp_path):
     np.testing.assert_array_equal(read_dose(builders.save(made, tmp_path / "rle.dcm")).values, plain.values)
 
 
-def test_a_compression_without_decoder_is_named(tmp_path):
+def test_a_compression_that_cannot_be_decoded_is_named(tmp_path, capfd):
     made = builders.rtdose(np.ones((1, 8, 8)), Lattice((1, 8, 8)), Ids(), bits=16)
     made.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
     made.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLSLossless
     with pytest.raises(UnreadableFile, match="JPEG-LS"):
         read_dose(builders.save(made, tmp_path / "jls.dcm"))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_big_endian_and_missing_meta_information(tmp_path):
