@@ -97,8 +97,11 @@ BAD_STUDIES: dict[str, tuple[Damage, str]] = {
         _edit("CT_*", _set(FrameOfReferenceUID="1.2.3.99")),
         r"frames of reference.*1\.2\.3\.99",
     ),
-    "image without a beam": (_edit("RTIMAGE_2*", _set(ReferencedBeamNumber=7)), "beam"),
-    "image of another angle": (_edit("RTIMAGE_2*", _set(GantryAngle="45")), "beam"),
+    "image without a beam": (
+        _edit("RTIMAGE_2*", _set(ReferencedBeamNumber=7)),
+        r"beam B2.*RTIMAGE_2\.dcm references beam 7",
+    ),
+    "image of another angle": (_edit("RTIMAGE_2*", _set(GantryAngle="45")), r"RTIMAGE_2\.dcm .* taken at 45 degrees"),
     "two images of one beam": (_second_image, r"RTIMAGE_1\.dcm and RTIMAGE_again\.dcm"),
     "two CT series": (_second_ct, "2 CT series"),
     "plan without MU": (_edit("RTPLAN*", _without_meterset), "no monitor units for beam B1"),

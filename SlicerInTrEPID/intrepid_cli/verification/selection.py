@@ -86,8 +86,10 @@ def _imaged_beams(study: Study, plan: PlanFile) -> tuple[tuple[Beam, PortalFile]
             raise AmbiguousInput(f"Beam {number} has {len(images)} images of one fraction: {names}. Keep one.")
     missing = [beam.name for beam in plan.treatment_beams if beam.number not in by_beam]
     if missing:
+        unlinked = "; ".join(f"{image.path.name} {image.how}" for image in study.portal_images if not image.link)
         raise MissingObject(
-            f"No portal image shows beam {', '.join(missing)}; every treatment beam needs one for a total dose."
+            f"No portal image shows beam {', '.join(missing)}; every treatment beam needs one for a total dose"
+            f"{f' ({unlinked})' if unlinked else ''}. Add the image of each beam, with its references."
         )
     return tuple((beam, by_beam[beam.number][0]) for beam in plan.treatment_beams)
 
