@@ -49,7 +49,8 @@ def registerSampleData():
     from SlicerInTrEPIDLib.sample import sample_archives
 
     resources = pathlib.Path(__file__).parent / "Resources"
-    if not sample_archives(resources / "SampleData"):
+    archives = sample_archives(resources / "SampleData")
+    if not archives:
         return
     logic = SampleData.SampleDataLogic
     if hasattr(logic, "registerCustomSampleDataCategory"):  # since 5.11
@@ -57,9 +58,9 @@ def registerSampleData():
     logic.registerCustomSampleDataSource(
         category="InTrEPID",
         sampleName="Two-beam thorax",
-        uris=None,
-        fileNames=None,
-        nodeNames=None,
+        uris=archives[0].as_uri(),
+        fileNames=archives[0].name,
+        nodeNames="",
         thumbnailFileName=str(resources / "Icons" / "SlicerInTrEPID.png"),
         customDownloader=useSampleStudy,
     )
@@ -70,12 +71,14 @@ def useSampleStudy(source=None):
     from SlicerInTrEPIDLib.sample import unpack_sample
 
     folder = pathlib.Path(slicer.app.temporaryPath) / "InTrEPID"
-    study = unpack_sample(pathlib.Path(__file__).parent / "Resources" / "SampleData", folder)
+    sample = pathlib.Path(__file__).parent / "Resources" / "SampleData"
+    unpacked = unpack_sample(sample, folder)
     parameters = SlicerInTrEPIDLogic().getParameterNode()
-    parameters.studyFolder, parameters.outputFolder = study, folder / "output"
-    profiles = sorted(study.rglob("*profile*.json"))
-    if profiles:
-        parameters.machineProfile = profiles[0]
+    parameters.studyFolder, parameters.plannedPortalFolder = unpacked / "study", unpacked / "planned_portal"
+    parameters.machineProfile, parameters.constraintsFile = sample / "MC6MV.profile.json", sample / "constraints.csv"
+    parameters.outputFolder = folder / "output"
+    if source is not None:  # asked for in the Sample Data module: lead the user to where it goes on
+        slicer.util.selectModule("SlicerInTrEPID")
     return []
 
 
@@ -314,6 +317,7 @@ class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
         self.test_reasons()
         self.test_command()
+        self.test_sample_study()
         self.test_summary()
         self.test_child_process()
         self.delayDisplay("All tests passed")
@@ -340,6 +344,12 @@ class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
             arguments, environment = logic.command(job)
         assert arguments[3:] == ["reconstruct", folder, "--out", str(job.output), "--criteria", "3/3,2/2", "--json"]
         assert "PYTHONPATH" in environment
+
+    def test_sample_study(self):
+        """The sample fills the panel with a job that can start."""
+        logic = SlicerInTrEPIDLogic()
+        assert useSampleStudy() == []
+        assert logic.reasonsNotReady(logic.job(logic.getParameterNode())) == []
 
     def test_summary(self):
         """An absent pass rate is shown with its reason, not as a number."""

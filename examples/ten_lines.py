@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-from intrepid_cli.report import write_report
-from intrepid_cli.verification import VerificationSettings, verify_study
-from SlicerInTrEPIDLib.scene import write_scene
+from intrepid_cli.reconstruct import reconstruct
+from intrepid_cli.verification import VerificationSettings
 
 study, profile, out = map(Path, sys.argv[1:4])
-result = verify_study(VerificationSettings(study_dir=study, out_dir=out, machine=profile))
-write_report(result, out / "report.html")
-write_scene(result, out / "scene.mrb")
+result = reconstruct(VerificationSettings(study_dir=study, out_dir=out, machine=profile))
 print(result.verdict.status, *result.verdict.reasons, sep="\n")
+for gamma in result.gamma_3d:
+    print(gamma.criteria, gamma.pass_rate_percent, gamma.reason)
+print(out / "report.html")

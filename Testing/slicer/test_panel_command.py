@@ -60,7 +60,8 @@ def test_a_ready_job_passes_on_only_what_was_chosen(tmp_path):
 
 def test_the_options_are_those_of_the_command():
     """The panel and ``intrepid reconstruct`` must not drift apart."""
-    reconstruct = pytest.importorskip("intrepid_cli.reconstruct").command
+    from intrepid_cli.reconstruct import command as reconstruct
+
     known = {name for parameter in reconstruct.params for name in parameter.opts}
     assert {"--out", "--machine", "--constraints", "--planned-portal", "--criteria", "--json"} <= known
 

@@ -83,6 +83,7 @@ def _corners(grid: Grid) -> tuple[NDArray, NDArray]:
     return corners.min(axis=0), corners.max(axis=0)
 
 
+_COLUMNS = ("Planned", "Reconstructed", "Reconstructed − planned, in the patient")
 _EDGES = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.02), (0.5, 0.98))  # left, right, bottom, top of a panel
 _ALIGNED = (("left", "center"), ("right", "center"), ("center", "bottom"), ("center", "top"))
 
@@ -97,14 +98,14 @@ def dose_figure(result: VerificationResult, planes: list[Plane]) -> Figure:
         grid = figure.add_gridspec(4, 3, height_ratios=[*heights, 0.05])  # the last row: legend and colour bar
         for row, plane in enumerate(planes):
             axes = [figure.add_subplot(grid[row, column]) for column in range(3)]
-            titles = ("Planned", "Reconstructed", "Reconstructed − planned") if row == 0 else ("", "", "")
             ct = result.anatomy.sample(plane.positions, outside=-1000.0)
-            for ax, title in zip(axes, titles, strict=True):
-                _draw_anatomy(ax, plane, ct, result, title)
+            for ax, title in zip(axes, _COLUMNS, strict=True):
+                _draw_anatomy(ax, plane, ct, result, title if row == 0 else "")
             planned, reconstructed = (d.sample(plane.positions) for d in (result.planned, result.reconstructed))
             _draw_isodoses(axes[0], plane, planned, maximum)
             _draw_isodoses(axes[1], plane, reconstructed, maximum)
-            colours = _draw_difference(axes[2], plane, 100.0 * (reconstructed - planned) / maximum)
+            difference = np.where(inside_outline(result, plane), reconstructed - planned, np.nan)
+            colours = _draw_difference(axes[2], plane, 100.0 * difference / maximum)
             axes[0].set_ylabel(plane.name, fontweight="bold", color=style.INK, fontsize=9.5)
         bar = figure.colorbar(colours, cax=figure.add_subplot(grid[3, 2]), orientation="horizontal")
         bar.set_label("difference in % of the planned maximum")
@@ -175,6 +176,25 @@ def _draw_structure(ax: Axes, plane: Plane, structure: Structure, at_mm: NDArray
         z_mm, inside = upright_cut(by_slice, plane.across, at_mm[1 - plane.across], plane.across_mm)
         if inside.any():
             ax.contour(plane.across_mm, z_mm, inside, [0.5], colors=[colour], linewidths=0.9, alpha=0.9)
+
+
+def inside_outline(result: VerificationResult, plane: Plane) -> NDArray:
+    """Whether the points of a plane lie in the patient, as the structure set says; all do without an outline.
+
+    Returns
+    -------
+    ndarray of bool, (n_up, n_across)
+    """
+    outline = result.structure_set.external if result.structure_set else None
+    inside = np.ones((plane.up_mm.size, plane.across_mm.size), bool)
+    if outline is None or outline.is_empty:
+        return inside
+    by_slice, isocentre = outline.contours_by_plane(), np.asarray(result.isocentre_lps_mm, float)
+    for row, up_mm in enumerate(plane.up_mm):
+        z_mm, fixed_mm = (isocentre[2], up_mm) if plane.up == 1 else (up_mm, isocentre[1 - plane.across])
+        contours = nearest_contours(by_slice, z_mm)
+        inside[row] = inside_on_line(contours, plane.across, fixed_mm, plane.across_mm) if contours else False
+    return inside
 
 
 def nearest_contours(by_slice: dict[float, list[NDArray]], z_mm: float) -> list[NDArray]:

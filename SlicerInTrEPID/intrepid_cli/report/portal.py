@@ -39,8 +39,9 @@ def beam_figure(beam: BeamResult, unit: str) -> Figure:
 
 
 def gamma_shown(beam: BeamResult) -> GammaOutcome | None:
-    """Return the first comparison that has a map."""
-    return next((outcome for outcome in beam.gamma_2d if outcome.gamma is not None), None)
+    """Return the comparison to show: the one with a limit, else the first that has a map."""
+    with_map = [outcome for outcome in beam.gamma_2d if outcome.gamma is not None]
+    return min(with_map, key=lambda outcome: outcome.limit_percent is None, default=None)
 
 
 def _draw(ax: Axes, title: str, image: PortalImage, values: Any, colours: Any, limits: tuple[float, float]) -> Any:

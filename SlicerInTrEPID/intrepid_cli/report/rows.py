@@ -1,6 +1,6 @@
 """Words and numbers of the report's tables; what is absent is a dash with its reason, never 0."""
 
-from intrepid_rt.verification import ConstraintOutcome, PointDose, StructureResult, VerificationResult
+from intrepid_rt.verification import ConstraintOutcome, PlanIdentity, PointDose, StructureResult, VerificationResult
 
 ABSENT = "–"
 VERDICT_WORDS = {"pass": "Pass", "fail": "Fail", "not judged": "Not judged"}
@@ -57,7 +57,7 @@ def css_safe(text: str) -> str:
 def tiles(result: VerificationResult) -> list[dict[str, str]]:
     """Return the key numbers under the verdict: label, value and a line of explanation."""
     found = []
-    for outcome in result.gamma_3d[:1]:
+    for outcome in sorted(result.gamma_3d, key=lambda o: o.limit_percent is None)[:1]:  # the one that is judged
         value = ABSENT if outcome.pass_rate_percent is None else f"{outcome.pass_rate_percent:.1f} %"
         limit = f"limit {outcome.limit_percent:g} %" if outcome.limit_percent is not None else "no limit set"
         text = outcome.reason or f"of {outcome.n_points:,} points in {outcome.region or 'the dose grid'}, {limit}"
@@ -91,8 +91,25 @@ def outcome_class(pass_rate_percent: float | None, limit_percent: float | None) 
 
 
 def metric_names(structures: tuple[StructureResult, ...]) -> list[tuple[str, str]]:
-    """Every (metric, unit) of any structure, in order of appearance."""
-    return list(dict.fromkeys((m.metric, m.unit) for s in structures for m in s.metrics))
+    """Every (metric, unit) in order of appearance, but minimum, mean and maximum: these have their own columns."""
+    metrics = dict.fromkeys((m.metric, m.unit) for s in structures for m in s.metrics)
+    return [(name, unit) for name, unit in metrics if name.upper() not in ("DMIN", "DMEAN", "DMAX")]
+
+
+def prescription(plan: PlanIdentity) -> str:
+    """Prescribed dose and fractions, as far as the plan states them.
+
+    >>> prescription(PlanIdentity("x", prescription_gy=50.0, fractions_planned=25))
+    '50.00 Gy in 25 fractions'
+    >>> prescription(PlanIdentity("x", fractions_planned=1))
+    'dose not stated, 1 fraction'
+    """
+    n = plan.fractions_planned
+    dose = "dose not stated" if plan.prescription_gy is None else f"{plan.prescription_gy:.2f} Gy"
+    if n is None:
+        return f"{dose}, fractions not stated"
+    fractions = f"{n} fraction" if n == 1 else f"{n} fractions"
+    return f"{dose}, {fractions}" if plan.prescription_gy is None else f"{dose} in {fractions}"
 
 
 def position(point: PointDose) -> str:

@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from intrepid_cli.report.planes import inside_on_line, nearest_contours, planes_through_isocentre, upright_cut
+from intrepid_cli.report.planes import (
+    inside_on_line,
+    inside_outline,
+    nearest_contours,
+    planes_through_isocentre,
+    upright_cut,
+)
 from intrepid_rt.grids import DoseGrid, affine_from_axes
 from intrepid_rt.verification import DoseVolumeCurve
 from synthetic_verification import CENTRE_MM, ELLIPSOIDS, ISOCENTRE_MM, synthetic_result
@@ -66,6 +72,20 @@ def test_an_upright_cut_of_an_ellipsoid_is_an_ellipse(result):
     np.testing.assert_allclose(inside.sum(axis=1) * 0.25, 2 * semi_axes[0] * share, atol=0.5)
     assert not inside[0].any()
     assert not inside[-1].any()
+
+
+def test_the_difference_is_shown_inside_the_outline_only(result):
+    low_mm, high_mm = CENTRE_MM[2] - 96.0, CENTRE_MM[2] + 96.0  # half a slice beyond the first and last contour
+    semi_axes = ELLIPSOIDS[0][2]
+    for plane in planes_through_isocentre(result):
+        inside = inside_outline(result, plane)
+        radius = (((plane.positions - CENTRE_MM) / semi_axes) ** 2).sum(axis=-1)
+        z_mm = plane.positions[..., 2]
+        in_stack = (z_mm > low_mm) & (z_mm < high_mm)
+        assert inside[(radius < 0.97) & in_stack].all()
+        assert not inside[radius > 1.03].any()
+        assert not inside[(z_mm < low_mm - 0.1) | (z_mm > high_mm + 0.1)].any()
+    assert inside_outline(replace(result, structure_set=None), plane).all()
 
 
 def test_a_missing_slice_leaves_a_gap_in_the_cut():
