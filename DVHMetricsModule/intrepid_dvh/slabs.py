@@ -1,5 +1,7 @@
 """Which stretch along the normal each contour plane stands for: mid-planes between neighbours, end caps, gaps."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from intrepid_dvh.contour_geometry import ContourStack, PlaneRegion, inside_ring
 from intrepid_rt.errors import UnsupportedGeometry
+from intrepid_rt.structures import Structure
 
 EndCaps = Literal["none", "half_slice", "rounded"]
 
@@ -72,6 +75,18 @@ def slabs_of(stack: ContourStack, *, end_caps: EndCaps, slice_spacing_mm: float 
     low = w - below * np.where(lone, 0.5, np.where(first, cap, 0.5))
     high = w + above * np.where(lone, 0.5, np.where(last, cap, 0.5))
     return Slabs(low, high, np.cumsum(first) - 1, below, above, tuple(warnings))
+
+
+def common_slice_spacing_mm(structures: Iterable[Structure]) -> float | None:
+    """Return the distance between contour planes that occurs most often in a structure set; None without neighbours.
+
+    It stands for the distance between the image slices, which RTSTRUCT does not state.
+    """
+    gaps: Counter[float] = Counter()
+    for structure in structures:
+        heights = np.unique([round(float(contour[:, 2].mean()), 2) for contour in structure.contours])
+        gaps.update(np.round(np.diff(heights), 2).tolist())
+    return min(gaps, key=lambda gap: (-gaps[gap], gap)) if gaps else None
 
 
 def _typical_spacing(gaps: NDArray, slice_spacing_mm: float | None) -> float | None:

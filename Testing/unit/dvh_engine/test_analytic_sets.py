@@ -30,9 +30,7 @@ def errors_percent(found: dict[str, float], truth: dict[str, float], *, with_vol
     return [100 * (found[m] / truth[m] - 1) for m in truth if with_volume or m != "V"]
 
 
-def errors_against_prisms(
-    cases: list[tuple[float, float]], *, contours: float = 0.0, grid: float = 0.0
-) -> np.ndarray:
+def errors_against_prisms(cases: list[tuple[float, float]], *, contours: float = 0.0, grid: float = 0.0) -> np.ndarray:
     """Errors of a set; ``contours`` and ``grid`` shift both by that part of their spacing."""
     errors: list[float] = []
     for solid in SOLIDS:
