@@ -95,7 +95,7 @@ def test_contours_of_one_plane_exclude_each_other() -> None:
 def test_keyhole() -> None:
     outer, inner = square(10, 0), square(4, 0)[::-1]
     keyhole = np.concatenate([outer, outer[:1], inner[[3, 0, 1, 2, 3]]])
-    samples = StructureSamples.of(Structure("Keyhole", 1, (keyhole, keyhole + [0, 0, 3])))
+    samples = StructureSamples.of(Structure("Keyhole", 1, (keyhole, keyhole + np.array([0, 0, 3]))))
     assert samples.structure_volume_cc == pytest.approx((400 - 64) * 6 / 1000, rel=1e-6)
 
 
@@ -267,7 +267,7 @@ def test_condensing_keeps_volume_and_mean(samples: list[tuple[float, float]]) ->
 @given(st.integers(0, 10_000))
 def test_curves_fall_and_end_at_the_extrema(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    contours = tuple(blob(rng, (0, 0), 12.0) + [0, 0, z] for z in (-3.0, 0.0, 3.0))
+    contours = tuple(blob(rng, (0, 0), 12.0) + np.array([0, 0, z]) for z in (-3.0, 0.0, 3.0))
     dose = DoseGrid(rng.random((14, 14, 14)) * 60, affine_from_axes((-26, -26, -26), (4, 4, 4)))
     dvh = compute_dvh(dose, Structure("Blob", 1, contours))
     assert (np.diff(dvh.dose_gy) >= 0).all()
