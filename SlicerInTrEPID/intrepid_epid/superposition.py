@@ -42,11 +42,6 @@ def superposition_dose(portal: TransitPortalDose, beam: PrimaryBeam) -> NDArray:
         relative_electron_density(grid.values).astype(np.float32),
         spacing_mm=grid.spacing_mm,
         source_mm=(beam.frame.source_lps_mm - grid.origin_lps_mm) @ axes,
-        kernel=collapsed_cone_kernel(beam.spectrum.energy_mev, _weight_at_isocentre(beam)),
+        kernel=collapsed_cone_kernel(beam.spectrum.energy_mev, beam.spectrum.weight),
     )
 
-
-def _weight_at_isocentre(beam: PrimaryBeam) -> NDArray:
-    """Spectrum behind the tissue in front of the isocentre, where kernels should be most right."""
-    thickness = beam.thickness_g_cm2(beam.frame.isocentre_lps_mm[None])[0]
-    return beam.spectrum.weight * np.exp(-(thickness @ beam.attenuation_cm2_g))
