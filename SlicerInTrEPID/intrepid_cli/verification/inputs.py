@@ -57,6 +57,8 @@ def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:
     density, density_notes = _density(ct.grid, curve, structures)
     beams = tuple((beam, read_portal_image(image.path)) for beam, image in selection.beams)
     planned, dose_notes = _planned(selection, plan)
+    if ct.patient_position and ct.patient_position != plan.patient_position:
+        dose_notes += (f"The CT was taken {ct.patient_position}, the plan treats {plan.patient_position}.",)
     notes = (*selection.notes, *plan.notes, *ct.notes, *curve_note, *density_notes, *dose_notes)
     return Inputs(selection, plan, ct, curve, density, structures, beams, planned, profile, notes)
 
