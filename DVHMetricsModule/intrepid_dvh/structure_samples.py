@@ -1,7 +1,7 @@
 """Positions inside a structure and the volume each stands for: built once, used for any number of doses."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Self
@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from intrepid_dvh.contour_geometry import ContourStack
+from intrepid_dvh.enclosure import ContourEnclosure
 from intrepid_dvh.sections import Section, linear_sections, slab_sections
 from intrepid_dvh.shape_interpolation import blended_sections
 from intrepid_dvh.slabs import EndCaps, Slabs, slabs_of
@@ -27,7 +28,7 @@ FINEST_SURFACE_MM = 0.25
 
 # Additive recurrence with the powers of the root of x^4 = x + 1: successive offsets fill the unit cube evenly, so that
 # samples of one row do not share a dose and the curve has no stairs (Roberts 2018, "R3" sequence).
-_JITTER = np.array([0.8191725133961645, 0.6710436067037893, 0.5497004779019703])
+JITTER = np.array([0.8191725133961645, 0.6710436067037893, 0.5497004779019703])
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class StructureSamples:
     positions_lps_mm : (n, 3) LPS mm.
     volume_cc : (n,) volume for which each position stands; 0 for positions on the surface, which count for extrema.
     cell_mm : in-plane pitch of the samples.
+    encloses : tells for LPS positions (n, 3) whether they are inside.
     warnings : what had to be decided about the contours.
 
     Examples
@@ -53,9 +55,7 @@ class StructureSamples:
     positions_lps_mm: NDArray
     volume_cc: NDArray
     cell_mm: float
-    stack: ContourStack
-    slabs: Slabs
-    between_planes: BetweenPlanes = "slab"
+    encloses: Callable[[NDArray], NDArray]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -107,7 +107,8 @@ class StructureSamples:
         sections = _sections(stack, slabs, cell, caps, between_planes)
         positions, volumes = _fill(sections, stack, cell)
         warnings = stack.warnings + slabs.warnings
-        return cls(structure.name, positions, volumes, cell, stack, slabs, between_planes, warnings)
+        enclosure = ContourEnclosure(stack, slabs, blended=between_planes != "slab")
+        return cls(structure.name, positions, volumes, cell, enclosure, warnings)
 
 
 def _checked_caps(end_caps: EndCaps | None, between_planes: BetweenPlanes) -> EndCaps:
@@ -196,11 +197,11 @@ def _inner_samples(
                 # Half the way to the nearest cell wall keeps a sample of a partly covered cell in its covered part.
                 reach = 1.0 if covered == 1.0 else 0.5
                 u, v = mean_u[j, i], mean_v[j, i]
-                u += reach * min(u, 1.0 - u) * (2.0 * ((k * _JITTER[0]) % 1.0) - 1.0)
-                v += reach * min(v, 1.0 - v) * (2.0 * ((k * _JITTER[1]) % 1.0) - 1.0)
+                u += reach * min(u, 1.0 - u) * (2.0 * ((k * JITTER[0]) % 1.0) - 1.0)
+                v += reach * min(v, 1.0 - v) * (2.0 * ((k * JITTER[1]) % 1.0) - 1.0)
                 uvw[s, 0] = corner_mm[0] + (i + u) * cell_mm
                 uvw[s, 1] = corner_mm[1] + (j + v) * cell_mm
-                uvw[s, 2] = low_mm + (layer + (k * _JITTER[2]) % 1.0) * thickness
+                uvw[s, 2] = low_mm + (layer + (k * JITTER[2]) % 1.0) * thickness
                 volume[s] = covered * cell_mm * cell_mm * thickness
                 s += 1
     return uvw, volume

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from intrepid_dvh.compute import compute_dvh
+from intrepid_dvh.compute import compute_dvh, dvh_of_samples
 from intrepid_dvh.condense import condense
 from intrepid_dvh.contour_geometry import ContourStack
 from intrepid_dvh.coverage import cover
+from intrepid_dvh.mask_samples import samples_of_mask
 from intrepid_dvh.slabs import common_slice_spacing_mm, slabs_of
 from intrepid_dvh.structure_samples import StructureSamples
 from intrepid_rt.errors import (
@@ -19,7 +20,7 @@ from intrepid_rt.errors import (
     MissingObject,
     UnsupportedGeometry,
 )
-from intrepid_rt.grids import DoseGrid, affine_from_axes
+from intrepid_rt.grids import DoseGrid, Grid, affine_from_axes
 from intrepid_rt.structures import Structure
 
 
@@ -275,3 +276,26 @@ def test_curves_fall_and_end_at_the_extrema(seed: int) -> None:
     assert dvh.volume_cc[0] == pytest.approx(dvh.structure_volume_cc)
     assert dvh.dose_gy[-1] == pytest.approx(dvh.stated.max_gy)
     assert dvh.stated.min_gy <= dvh.metric("D99%").value <= dvh.metric("D1%").value <= dvh.stated.max_gy
+
+
+@pytest.mark.parametrize("axes", AXES.values(), ids=AXES)
+def test_label_map(axes: NDArray) -> None:
+    """A box of 6 x 5 x 4 voxels, one of its faces half covered, in a linear dose."""
+    fraction = np.zeros((9, 10, 11))
+    fraction[2:6, 3:8, 4:10] = 1.0
+    fraction[2:6, 3:8, 10] = 0.5
+    lattice = Grid(fraction, affine_from_axes((-3.0, 4.0, 5.0), (1.5, 2.0, 2.5), axes))
+    dvh = dvh_of_samples(linear_dose(np.eye(3)), samples_of_mask("Box", lattice))
+    assert dvh.structure_volume_cc == pytest.approx(6.5 * 5 * 4 * 7.5 / 1000)
+    weights_i = np.array([*range(4, 10), 10]) @ np.array([*[1.0] * 6, 0.5]) / 6.5
+    centre = lattice.index_to_position([weights_i, 5.0, 3.5])
+    assert dvh.stated.mean_gy == pytest.approx(20 + centre @ np.array([0.2, -0.1, 0.3]), abs=2e-3)
+    corners = lattice.index_to_position([(i, j, k) for i in (3.5, 10.5) for j in (2.5, 7.5) for k in (1.5, 5.5)])
+    assert dvh.stated.max_gy == pytest.approx((20 + corners @ np.array([0.2, -0.1, 0.3])).max(), abs=0.01)
+
+
+def test_empty_label_map() -> None:
+    with pytest.raises(MissingObject, match="no voxel"):
+        samples_of_mask("Empty", Grid(np.zeros((3, 3, 3)), np.eye(4)))
+    with pytest.raises(UnsupportedGeometry, match="from 0 to 3"):
+        samples_of_mask("Labels", Grid(np.arange(8.0).reshape(2, 2, 2) // 2, np.eye(4)))
