@@ -210,14 +210,14 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onMessage(self, message):
         """Show what the child says, and its progress where it states one."""
-        from SlicerInTrEPIDLib.command import progress_percent
+        from SlicerInTrEPIDLib.command import progress_percent, step_name
 
         percent = progress_percent(message)
         if percent is not None:
             self.ui.progressBar.setRange(0, 100)
             self.ui.progressBar.value = percent
-        if not self._cancelled:
-            self.ui.statusLabel.text = message.split("%|")[0].strip().rstrip("0123456789: ") or message
+        if not self._cancelled and step_name(message):
+            self.ui.statusLabel.text = step_name(message)
         logging.info(message)
 
     def onFinished(self, exitCode, output):

@@ -184,3 +184,13 @@ def progress_percent(message: str) -> int | None:
     """
     found = re.search(r"(\d{1,3})%\|", message)
     return min(int(found[1]), 100) if found else None
+
+
+def step_name(message: str) -> str:
+    """Return the step a progress bar's line names, or the line itself if it is no progress bar.
+
+    >>> step_name("comparing:  70%|#######   | 00:31"), step_name("  0%|    | 00:00"), step_name("No CT: found 3 MR.")
+    ('comparing', '', 'No CT: found 3 MR.')
+    """
+    found = re.match(r"\s*(?:(.*?):)?\s*\d{1,3}%\|", message)
+    return (found[1] or "") if found else message

@@ -23,6 +23,7 @@ from SlicerInTrEPIDLib.command import (
     progress_percent,
     read_summary,
     reasons_not_ready,
+    step_name,
 )
 from SlicerInTrEPIDLib.sample import unpack_sample
 
@@ -80,6 +81,7 @@ def test_progress_bars_arrive_line_by_line_and_output_is_kept_apart():
     child = ChildProcess([sys.executable, "-c", code])
     messages = finished(child)
     assert [progress_percent(m) for m in messages] == [10, 20, None]
+    assert [step_name(m) for m in messages] == ["a", "a", "end"]
     assert json.loads(child.output) == {"x": 1}
 
 
