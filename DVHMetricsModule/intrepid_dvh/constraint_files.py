@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from intrepid_dvh.constraint_grammar import parse_constraint
 from intrepid_dvh.constraints import Constraint
 from intrepid_dvh.text.decoding import Options, decoded
 from intrepid_rt.atomic import write_text
@@ -31,16 +32,30 @@ def read_constraint_table(path: str | Path, *, separator: str | None = None) -> 
 
 
 def parse_constraint_table(text: str, source: str, *, separator: str | None = None) -> list[Constraint]:
-    """Parse a pasted table, as :func:`read_constraint_table`; ``source`` names it in messages."""
+    """Parse a pasted table, as :func:`read_constraint_table`; ``source`` names it in messages.
+
+    Without a header every line must be a constraint, which then applies to everything.
+    """
     lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip() and line.lstrip()[0] != "#"]
     if not lines:
         raise UnreadableFile(f"{source} is empty; expected a table with a column constraint.")
+    header = lines[0][1].strip().strip('"').lower()
+    if header == "constraint" or parse_constraint(lines[0][1]).valid:
+        return _bare_list(lines[1:] if header == "constraint" else lines, source)
     separator = separator or _separator(lines[0][1])
     names = [_COLUMNS.get(name.lower()) for name in _fields(lines[0][1], separator)]
     if "text" not in names:
         found = ", ".join(_fields(lines[0][1], separator))
         raise UnreadableFile(f"{source}, line {lines[0][0]}: the columns are {found}; expected one called constraint.")
     return [_constraint(_fields(line, separator), names, f"{source}, line {n}") for n, line in lines[1:]]
+
+
+def _bare_list(lines: list[tuple[int, str]], source: str) -> list[Constraint]:
+    for n, line in lines:
+        parsed = parse_constraint(line.strip().strip('"'))
+        if not parsed.valid:
+            raise UnreadableFile(f"{source}, line {n}: {parsed.problem}.")
+    return [Constraint(line.strip().strip('"')) for _, line in lines]
 
 
 def _separator(header: str) -> str:

@@ -21,7 +21,7 @@ INDICES_OF_HOMOGENEITY = ("HI_ICRU", "HI_RTOG", "HI_D5D95")
 _UNIT = r"(?:%|CC|CGY|GY|EV/G)"
 _METRIC = re.compile(
     rf"(?P<letter>DC|CV|D|V)(?P<quantity>[.\d]+|{'|'.join(NAMES)})(?P<units>{_UNIT}*)"
-    rf"(?P<outputs>(?:_{_UNIT})*|\[{_UNIT}\])(?P<rest>.*)"
+    rf"(?P<outputs>\[{_UNIT}\]|(?:_{_UNIT})*)(?P<rest>.*)"
 )
 _STATISTIC = re.compile(rf"(?P<quantity>MIN|MAX|MEAN|MEDIAN)\[(?P<output>{_UNIT})\]")
 _PLAN_INDEX = re.compile(rf"(?P<index>{'|'.join(PLAN_INDICES)})(?P<level>[.\d]+)%")

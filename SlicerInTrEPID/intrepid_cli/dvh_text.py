@@ -106,9 +106,17 @@ def _json(text: str, source: str) -> Any:
 def _structure(dvh: Any, options: dict[str, Any], model_args: dict[str, Any]) -> dict[str, Any]:
     from intrepid_dvh.results import curve_result, structure_result
 
-    metrics = [text.strip() for given in options["metrics"] for text in given.split(",") if text.strip()]
+    metrics = [text for given in options["metrics"] for text in _listed(given)]
     result = structure_result(dvh, metrics, interp=options["interp"], model_args=model_args)
     return result | (curve_result(dvh) if options["dump"] else {})
+
+
+def _listed(given: str) -> list[str]:
+    """Return the metrics of a list such as ``DMEAN, V20Gy``; what is no list of metrics stays one text."""
+    from intrepid_dvh.metric_grammar import parse_metric
+
+    parts = [part.strip() for part in given.split(",")]
+    return parts if len(parts) > 1 and all(parse_metric(part).valid for part in parts) else [given]
 
 
 def _constraints(

@@ -8,6 +8,7 @@ from intrepid_dvh.text.decoding import Options
 from intrepid_dvh.text.plan_name import prescription_in_plan_name
 from intrepid_dvh.text.section import Section, columns_of, finished, with_larger_volume
 from intrepid_dvh.text.source import Line, Source, field, sections, text_field, value_after_colon
+from intrepid_dvh.units import dose_factor
 
 # The modal dose stands in the file, too, but is not among the statistics that other software takes from it.
 _STATISTICS = {
@@ -59,7 +60,7 @@ def _structure(
     header |= _prescription(source, block, unit)
     if header["doseRx"] is None and options.prescription_from_plan:
         header["doseRx"] = prescription_in_plan_name(plan["plan"], unit, strict=True)
-    header |= _statistics(source, block, header["doseRx"])
+    header |= _statistics(source, block, header["doseRx"], unit)
     header["structVol"] = source.number(text_field(block, r"Volume \((cc|cm3)\)\s*:") or "")
     rows = [line for line in block if line.number > titles.number and line.text.strip()]
     columns = columns_of(source.table(rows, columns=len(kinds)), **{kind: kinds.index(kind) for kind in kinds})
@@ -69,18 +70,20 @@ def _structure(
 def _prescription(source: Source, block: list[Line], unit: str) -> dict[str, float | None]:
     line = field(block, r"Prescr\. dose \(c?Gy\)\s*:")
     value = source.number(value_after_colon(line.text)) if line else None
-    if line and value is not None and "cgy" in line.text.lower() and unit == "GY":
-        value /= 100
+    if line and value is not None:
+        value *= dose_factor("CGY" if "(cgy)" in line.text.lower() else "GY", unit)
     iso = source.number(text_field(block, r"% for dose\s*:") or "")
     return {"doseRx": value, "isoDoseRx": 100.0 if iso is None else iso}
 
 
-def _statistics(source: Source, block: list[Line], prescription: float | None) -> dict[str, float | None]:
+def _statistics(source: Source, block: list[Line], prescription: float | None, unit: str) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for name, title in _STATISTICS.items():
         line = field(block, rf"{title}\s*\((c?Gy|%)\)\s*:")
         value = source.number(value_after_colon(line.text)) if line else None
         if line and value is not None and "(%)" in line.text:
             value = None if prescription is None else value * prescription / 100
+        elif line and value is not None:
+            value *= dose_factor("CGY" if "(cgy)" in line.text.lower() else "GY", unit)
         found[name] = value
     return found

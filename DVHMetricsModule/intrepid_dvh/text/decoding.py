@@ -52,7 +52,7 @@ def decoded_bytes(raw: bytes, path: Path, options: Options) -> str:
     if raw.startswith(b"\xef\xbb\xbf"):
         encoding = "utf-8-sig"
     try:
-        text = raw.decode(encoding)
+        text = raw.decode(encoding) if encoding != "cp1252" else _windows_text(raw)
     except LookupError:
         raise InvalidSetting(f"Encoding '{options.encoding}' is unknown; for example UTF-8 or latin1.") from None
     except UnicodeDecodeError as error:
@@ -61,6 +61,14 @@ def decoded_bytes(raw: bytes, path: Path, options: Options) -> str:
     if "\0" in text:
         raise UnreadableFile(f"{path} holds binary data; expected a text export of dose-volume histograms.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _windows_text(raw: bytes) -> str:
+    """Decode Windows-1252, with the five bytes that it leaves open as in ISO 8859-1."""
+    try:
+        return raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _guessed(raw: bytes) -> str:

@@ -30,6 +30,7 @@ def read_raystation(source: Source, options: Options) -> list[DVH]:
     prescription = text_field(head, r"#Rx dose\s*:")
     found = []
     for block in blocks:
+        prescription = text_field(block, r"#Rx dose\s*:") or prescription
         found.append(_structure(source, block, plan, prescription, options))
         # The name of the next structure's dose may stand at the end of this block.
         plan = plan | {"plan": text_field(block, r"#Dosename\s*:") or plan["plan"]}

@@ -1,8 +1,11 @@
+import re
+
 import pytest
 
 from intrepid_dvh.constraint_files import parse_constraint_table, read_constraint_table
 from intrepid_dvh.constraint_grammar import parse_constraint
 from intrepid_dvh.constraints import Constraint, check_constraints, unmatched
+from intrepid_rt.errors import UnreadableFile
 
 COLUMNS = {
     "observed": "observed",
@@ -134,8 +137,25 @@ def test_a_misspelt_structure_is_reported(curves, oracle):
     assert unmatched([d for d in curves.values() if d.structure != "AMYOCL"], misspelt) == [misspelt[1]]
 
 
-def test_a_pasted_table_needs_no_columns_but_the_constraint():
-    assert parse_constraint_table("constraint\n'x'", "clipboard") == [Constraint("'x'")]
+def test_constraints_may_be_pasted_as_a_plain_list():
+    plain = [Constraint("D95% > 50 Gy"), Constraint("DMEAN < 10Gy")]
+    assert parse_constraint_table("D95% > 50 Gy\n# a remark\nDMEAN < 10Gy\n", "clipboard") == plain
+    assert parse_constraint_table('constraint\n"D95% > 50 Gy"\nDMEAN < 10Gy', "clipboard") == plain
     assert parse_constraint_table('structure constraint\nPTV* "D95% > 50 Gy"\n', "clipboard") == [
         Constraint("D95% > 50 Gy", structure="PTV*")
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("structure dose\nPTV 3", "line 1: the columns are structure, dose"),
+        ("structure constraint\nPTV D95% > 50Gy", "line 2 has 4 fields"),
+        ("structure;constraint\nPTV;", "line 2 holds no constraint"),
+        ("DMEAN < 10Gy\nDMEAN ~ 10Gy", "line 2: DMEAN ~ 10Gy: expected a metric"),
+    ],
+)
+def test_a_bad_table_names_its_line(text, message):
+    with pytest.raises(UnreadableFile, match=re.escape(message)):
+        parse_constraint_table(text, "clipboard")
