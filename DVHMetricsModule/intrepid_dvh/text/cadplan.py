@@ -67,13 +67,18 @@ def _structure(
     return with_larger_volume(Section(header, columns, differential, per_dose=False))
 
 
-def _prescription(source: Source, block: list[Line], unit: str) -> dict[str, float | None]:
+def _prescription(source: Source, block: list[Line], unit: str) -> dict[str, Any]:
     line = field(block, r"Prescr\. dose \(c?Gy\)\s*:")
     value = source.number(value_after_colon(line.text)) if line else None
-    if line and value is not None:
-        value *= dose_factor("CGY" if "(cgy)" in line.text.lower() else "GY", unit)
+    stated = "CGY" if line and "(cgy)" in line.text.lower() else "GY"
+    if value is not None:
+        value *= dose_factor(stated, unit)
     iso = source.number(text_field(block, r"% for dose\s*:") or "")
-    return {"doseRx": value, "isoDoseRx": 100.0 if iso is None else iso}
+    return {
+        "doseRx": value,
+        "doseRxUnit": None if value is None else stated,
+        "isoDoseRx": 100.0 if iso is None else iso,
+    }
 
 
 def _statistics(source: Source, block: list[Line], prescription: float | None, unit: str) -> dict[str, float | None]:

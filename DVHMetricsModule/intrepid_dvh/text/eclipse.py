@@ -80,6 +80,7 @@ def _plan_header(source: Source, head: list[Line], options: Options) -> dict[str
     header |= {"doseUnit": unit, "doseRx": source.number(match["value"]) if match else None}
     if header["doseRx"] is None and options.prescription_from_plan:
         header["doseRx"] = prescription_in_plan_name(header["plan"], unit or "GY")
+    header["doseRxUnit"] = unit if header["doseRx"] is not None else None
     iso = source.number(text_field(head, r"% for dose \(%\)\s*:") or "")
     if options.course_as_id:
         header["patID"] = re.sub(r"\s", "", f"{header['patID']}_{header['course']}")

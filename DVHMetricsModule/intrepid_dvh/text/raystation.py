@@ -49,6 +49,7 @@ def _structure(
     stated = source.number(text_field(block, r"#RoiVolume\s*:") or "")
     header = plan | {"structure": name, "doseUnit": dose_unit}
     header["doseRx"] = dose_with_unit(prescription, dose_unit) if prescription else None
+    header["doseRxUnit"] = unit_of_dose(prescription) if prescription else None
     header |= told_header(options, dose_unit)
     rows = [row for row in block[1:] if row.text.strip() and not row.text.startswith("#")]
     columns = columns_of(source.table(rows, columns=2), dose=0, volume_percent=1)

@@ -14,7 +14,7 @@ from intrepid_dvh.units import GY_PER_UNIT
 
 HEADER_FIELDS = (
     *("patName", "patID", "date", "DVHtype", "plan", "course", "structure", "structVol", "doseUnit", "volumeUnit"),
-    *("doseRx", "isoDoseRx", "doseMin", "doseMax", "doseAvg", "doseMed", "doseMode", "doseSD"),
+    *("doseRx", "doseRxUnit", "isoDoseRx", "doseMin", "doseMax", "doseAvg", "doseMed", "doseMode", "doseSD"),
 )
 
 

@@ -22,7 +22,7 @@ def told_header(options: Options, dose_unit: str | None) -> dict[str, Any]:
     dose = dose_with_unit(str(text), unit) if unit else None
     if dose is None or unit is None:
         raise InvalidSetting(f"The prescription given is '{text}'; expected a dose with its unit such as 50.4Gy.")
-    return {**told, "doseRx": dose, "doseUnit": unit}
+    return {**told, "doseRx": dose, "doseRxUnit": unit_of_dose(str(text)), "doseUnit": unit}
 
 
 def told_volume(options: Options, structure: str) -> float | None:

@@ -21,6 +21,7 @@ CORRECTED = {
     ("monaco_differential_cgy_absvol", "structVol"): 1500.0003,
     ("hiart_cumulative_gy_relvol_info", "patID"): "T-1",
     ("mirada_cumulative_relvol_rx", "doseRel"): None,
+    ("mirada_cumulative_relvol_rx", "doseRxUnit"): "GY",
     ("monaco_differential_cgy_absvol", "volumeRel"): 118.7404 / 1500.0003,
     ("cadplan_differential_gy", "volumeRel"): 1571.99982 / 1310,
     # 0 Gy is 0 % of any prescription, but the others of that column are unknown.
@@ -29,6 +30,7 @@ CORRECTED = {
 RENAMED = {"Structure: Dünndarm": "Dünndarm"}
 FIELDS = (
     *("patName", "patID", "date", "DVHtype", "plan", "course", "structVol", "doseUnit", "volumeUnit", "doseRx"),
+    "doseRxUnit",
     *("isoDoseRx", "doseMin", "doseMax", "doseAvg", "doseMed", "doseMode", "doseSD", "fractionDose", "fractionN"),
 )
 COLUMNS = {"dose": "dose_native", "doseRel": "dose_percent", "volume": "volume_cc", "volumeRel": "volume_percent"}
