@@ -1,5 +1,6 @@
 """What a verification's scene holds, node by node."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -128,10 +129,14 @@ def _add_structures(
         attributes={RT + "RoiReferencedSeriesUid": result.structure_set.referenced_ct_series_uid},
     )
     dvh = DvhTables(scene, segmentation, dose_unit="RELATIVE" if result.is_relative else "GY")
+    names = Counter(structure.name for structure in result.structure_set.structures)
     for structure in result.structures:
-        for curve, dose in ((structure.planned, planned), (structure.reconstructed, reconstructed)):
-            if curve is not None and dose is not None and structure.name in segment_ids:
-                dvh.add(structure, segment_ids[structure.name], curve, dose, planned=dose is planned)
+        if names[structure.name] > 1:
+            left_out.append(f"The DVH of {structure.name} is not in the scene: several structures have this name.")
+        elif structure.name in segment_ids:
+            for curve, dose in ((structure.planned, planned), (structure.reconstructed, reconstructed)):
+                if curve is not None and dose is not None:
+                    dvh.add(structure, segment_ids[structure.name], curve, dose, planned=dose is planned)
     dvh.finish()
     folder = tree.folder("DVH")
     for node in (dvh.metrics, dvh.chart, *dvh.tables):

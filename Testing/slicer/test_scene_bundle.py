@@ -192,6 +192,19 @@ def test_without_a_plan_and_relative_the_scene_holds_what_there_is(result, tmp_p
     assert scene.left_out == ["The study has no structure set: no segmentation and no DVH in the scene."]
 
 
+def test_structures_of_one_name_are_all_drawn_but_their_dvhs_are_left_out(result, tmp_path):
+    twins = tuple(replace(s, name="PTV") if s.name == "Heart" else s for s in result.structure_set.structures)
+    doubled = replace(
+        result,
+        structure_set=replace(result.structure_set, structures=twins),
+        structures=tuple(replace(s, name="PTV") if s.name == "Heart" else s for s in result.structures),
+    )
+    scene = reopened(doubled, tmp_path)
+    assert "PTV_DvhTable" not in scene.tables
+    assert "BODY_DvhTable" in scene.tables
+    assert scene.left_out.count("The DVH of PTV is not in the scene: several structures have this name.") == 2
+
+
 def test_a_scene_in_an_impossible_place_leaves_nothing_behind(result, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputNotWritable, match=r"scene\.mrb could not be written"):

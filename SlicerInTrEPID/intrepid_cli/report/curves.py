@@ -50,7 +50,9 @@ def dvh_figure(result: VerificationResult) -> Figure:
                 ax.plot(dose, volume, line, color=colour, lw=width)
                 highest = max(highest, float(dose[volume > 0][-1]))
             if structure.reconstructed is not None:
-                handles.append(Line2D([], [], color=colour, lw=2, label=structure.name))
+                handles.append(
+                    Line2D([], [], color=colour, lw=2, label=structure.name.replace("$", r"\$"))
+                )  # no formula
         ax.set(
             xlim=(0, 1.03 * highest or 1.0), ylim=(0, 102), xlabel=f"dose in {result.dose_unit}", ylabel="volume in %"
         )

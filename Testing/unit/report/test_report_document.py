@@ -11,6 +11,7 @@ from intrepid_cli.report.curves import profile_figure
 from intrepid_cli.report.document import gamma_of_verdict, render
 from intrepid_cli.report.style import as_svg
 from intrepid_rt.errors import OutputNotWritable
+from intrepid_rt.grids import DoseGrid
 from intrepid_rt.verification import PatientIdentity, Provenance
 from synthetic_verification import synthetic_result, without_plan
 
@@ -111,6 +112,19 @@ def test_the_barest_result_still_makes_a_report(result):
     ):  # fmt: skip
         assert expected in text
     assert not re.search(r"\b(nan|None|inf)\b", text)
+
+
+def test_an_isocentre_outside_the_dose_grid_and_odd_names_are_survived(result):
+    far = result.reconstructed.index_to_lps.copy()
+    far[2, 3] += 900.0
+    elsewhere = replace(
+        result,
+        reconstructed=DoseGrid(result.reconstructed.values, far),
+        planned=None,
+        gamma_3d=(),
+        structures=tuple(replace(s, name="$x_{$ " + s.name) for s in result.structures),
+    )
+    assert "$x_{$ PTV" in text_of(render(elsewhere))
 
 
 def test_the_gamma_shown_is_the_one_the_verdict_rests_on(result):
