@@ -46,8 +46,7 @@ def first_order_dose(primary_gy: PortalImage, beam: PrimaryBeam, lattice: Grid) 
 
 
 def _plane_dose(entrance: PortalImage, beam: PrimaryBeam, lattice: Grid, kerma: NDArray, k: int) -> NDArray:
-    j, i = np.meshgrid(np.arange(lattice.shape[1]), np.arange(lattice.shape[2]), indexing="ij")
-    positions = lattice.index_to_position(np.stack([i, j, np.full_like(i, k)], axis=-1))
+    positions = lattice.plane_positions(k)
     xy = beam.frame.projected(positions, entrance.source_to_image_mm)
     incident = entrance.sample(xy[..., 0], xy[..., 1], outside=0.0)
     dose = np.zeros(positions.shape[:-1])

@@ -85,24 +85,35 @@ def single_scatter(
 def scatter_sources(beam: PrimaryBeam, fluence: PortalImage) -> ScatterSources:
     """Gather the voxels that the beam reaches into blocks, weighted by electrons and attenuated fluence."""
     density = beam.anatomy.density
-    positions = density.positions()
-    xy = beam.frame.projected(positions, fluence.source_to_image_mm)
-    incident = fluence.sample(xy[..., 0], xy[..., 1], outside=0.0)
-    lit = (incident > 0.005 * fluence.values.max()) & (density.values > 0.005)
-    at = positions[lit]
-    distance_mm = np.linalg.norm(at - beam.frame.source_lps_mm, axis=-1)
-    at_voxel = incident[lit] * (beam.frame.source_to_axis_mm / distance_mm) ** 2
+    lit, at, incident = _lit_voxels(beam, fluence)
+    depth_mm = beam.frame.source_to_axis_mm - beam.frame.to_gantry(at)[:, 2]
+    at_voxel = incident * (beam.frame.source_to_axis_mm / depth_mm) ** 2
     groups, energy = _energy_groups(beam)
     arriving = beam.transmitted(beam.thickness_g_cm2(at), groups) * at_voxel[:, None]
     per_gram = np.array([MATERIALS[name].electrons_mol_g for name in beam.anatomy.materials])
     electrons = density.values[lit] * per_gram[beam.anatomy.material[lit]] * AVOGADRO_PER_MOL * density.voxel_volume_cc
     strength = arriving * electrons[:, None]
     block = np.floor((at - density.origin_lps_mm) / BLOCK_MM).astype(np.int64)
-    _, member = np.unique(block, axis=0, return_inverse=True)
+    block -= block.min(axis=0)
+    _, member = np.unique(np.ravel_multi_index(tuple(block.T), block.max(axis=0) + 1), return_inverse=True)
     total = np.stack([np.bincount(member, s) for s in strength.T], axis=1)
     weight = strength.sum(axis=1)
     centre = np.stack([np.bincount(member, weight * c) for c in at.T], axis=1) / np.bincount(member, weight)[:, None]
     return ScatterSources(np.ascontiguousarray(centre), np.ascontiguousarray(total), energy)
+
+
+def _lit_voxels(beam: PrimaryBeam, fluence: PortalImage) -> tuple[NDArray, NDArray, NDArray]:
+    """Mask (nz, ny, nx) of the voxels in the beam, their positions (n, 3) and the fluence (n,) that is aimed at them."""
+    density = beam.anatomy.density
+    mask, positions, incident = np.zeros(density.shape, bool), [], []
+    for k in range(density.shape[0]):
+        at = density.plane_positions(k)
+        xy = beam.frame.projected(at, fluence.source_to_image_mm)
+        aimed = fluence.sample(xy[..., 0], xy[..., 1], outside=0.0)
+        mask[k] = (aimed > 0.005 * fluence.values.max()) & (density.values[k] > 0.005)
+        positions.append(at[mask[k]])
+        incident.append(aimed[mask[k]])
+    return mask, np.concatenate(positions), np.concatenate(incident)
 
 
 def _energy_groups(beam: PrimaryBeam) -> tuple[NDArray, NDArray]:

@@ -53,8 +53,15 @@ def mass_thickness_g_cm2(anatomy: Anatomy, source_lps_mm: ArrayLike, target_lps_
     Returns
     -------
     ndarray of float32, (..., n_materials) : g/cm2 of each material in front of each target.
+
+    Raises
+    ------
+    UnsupportedGeometry
+        A position is not finite; a ray to it would never end.
     """
     targets = np.asarray(target_lps_mm, float)
+    if not (np.isfinite(targets).all() and np.isfinite(source_lps_mm).all()):
+        raise UnsupportedGeometry("Rays need finite ends; found a position that is NaN or infinite.")
     source_index = anatomy.density.position_to_index(source_lps_mm)
     result = np.zeros((targets[..., 0].size, len(anatomy.materials)), np.float32)
     _trace(

@@ -38,9 +38,8 @@ def released_energy(beam: PrimaryBeam, fluence: PortalImage) -> ReleasedEnergy:
     share = primary_share(energy)
     responses = np.stack([per_photon * share, per_photon * (1 - share)], axis=1)
     primary, scatter = np.zeros((2, *grid.shape), np.float32)
-    j, i = np.meshgrid(np.arange(grid.shape[1]), np.arange(grid.shape[2]), indexing="ij")
     for k in range(grid.shape[0]):
-        positions = grid.index_to_position(np.stack([i, j, np.full_like(i, k)], axis=-1))
+        positions = grid.plane_positions(k)
         xy = beam.frame.projected(positions, fluence.source_to_image_mm)
         incident = fluence.sample(xy[..., 0], xy[..., 1], outside=0.0)
         lit = incident > 1e-5 * fluence.values.max()

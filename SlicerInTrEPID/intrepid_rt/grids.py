@@ -102,6 +102,11 @@ class Grid:
         k, j, i = np.meshgrid(*(np.arange(n) for n in self.shape), indexing="ij")
         return self.index_to_position(np.stack([i, j, k], axis=-1))
 
+    def plane_positions(self, k: int) -> FloatArray:
+        """LPS positions (ny, nx, 3) in mm of the voxel centres of one plane: all of a CT at once take gigabytes."""
+        j, i = np.meshgrid(np.arange(self.shape[1]), np.arange(self.shape[2]), indexing="ij")
+        return self.index_to_position(np.stack([i, j, np.full_like(i, k)], axis=-1))
+
     def sample(self, position_lps_mm: ArrayLike, *, outside: float = np.nan, order: int = 1) -> FloatArray:
         """Interpolate at LPS positions (..., 3) in mm; positions beyond the outermost voxel centres give ``outside``.
 
@@ -112,17 +117,15 @@ class Grid:
         # Positions that rounding puts a hair outside the outermost centre belong to the grid.
         inside = ((index >= -1e-6) & (index <= size - 1 + 1e-6)).all(axis=-1)
         coordinates = np.clip(index, 0, size - 1).reshape(-1, 3).T[::-1]
-        sampled = map_coordinates(self.values.astype(np.float64, copy=False), coordinates, order=order, mode="nearest")
+        # A double result, not a double copy of the grid: callers ask plane by plane, and a CT has 50 million voxels.
+        sampled = map_coordinates(self.values, coordinates, output=np.float64, order=order, mode="nearest")
         return np.where(inside, sampled.reshape(inside.shape), outside)
 
     def resampled_to(self, other: "Grid", *, outside: float = np.nan) -> FloatArray:
         """Interpolate this grid at the voxel centres of ``other``; plane by plane, which saves memory."""
-        nz, ny, nx = other.shape
         result = np.empty(other.shape, np.float32)
-        j, i = np.meshgrid(np.arange(ny), np.arange(nx), indexing="ij")
-        for k in range(nz):
-            plane = other.index_to_position(np.stack([i, j, np.full_like(i, k)], axis=-1))
-            result[k] = self.sample(plane, outside=outside)
+        for k in range(other.shape[0]):
+            result[k] = self.sample(other.plane_positions(k), outside=outside)
         return result
 
     def same_lattice(self, other: "Grid", *, tolerance_mm: float = 1e-3) -> bool:

@@ -29,22 +29,29 @@ def structure_mask(structure: Structure, grid: Grid) -> NDArray[np.bool_]:
     planes = structure.contours_by_plane()
     if not planes:
         return mask
-    heights = np.array(list(planes))
-    lower, upper = _plane_limits(heights, max(grid.spacing_mm))
-    positions = grid.positions()
-    z = positions[..., 2]
-    for contours, low, high in zip(planes.values(), lower, upper, strict=True):
-        at = (z >= low) & (z < high)
-        if at.any():
-            x, y = positions[at][:, 0], positions[at][:, 1]
-            inside = np.zeros(x.shape, bool)
-            for contour in contours:
-                if len(contour) >= 3:
-                    polygon = shapely.Polygon(contour[:, :2])
-                    shapely.prepare(polygon)
-                    inside ^= shapely.contains_xy(polygon, x, y)
-            mask[at] = inside
+    lower, upper = _plane_limits(np.array(list(planes)), max(grid.spacing_mm))
+    slabs = list(zip(lower, upper, map(_polygons, planes.values()), strict=True))
+    for k in range(grid.shape[0]):
+        x, y, z = np.moveaxis(grid.plane_positions(k), -1, 0)
+        lowest, highest = z.min(), z.max()
+        for low, high, polygons in slabs:
+            if low <= highest and high > lowest:
+                at = (z >= low) & (z < high)
+                mask[k][at] = _inside(polygons, x[at], y[at])
     return mask
+
+
+def _polygons(contours: list[NDArray]) -> list[shapely.Polygon]:
+    polygons = [shapely.Polygon(contour[:, :2]) for contour in contours if len(contour) >= 3]
+    shapely.prepare(polygons)
+    return polygons
+
+
+def _inside(polygons: list[shapely.Polygon], x: NDArray, y: NDArray) -> NDArray[np.bool_]:
+    inside = np.zeros(x.shape, bool)
+    for polygon in polygons:
+        inside ^= shapely.contains_xy(polygon, x, y)
+    return inside
 
 
 def _plane_limits(heights_mm: NDArray, single_spacing_mm: float) -> tuple[NDArray, NDArray]:
