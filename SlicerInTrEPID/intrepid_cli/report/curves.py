@@ -30,7 +30,7 @@ def profile_figure(result: VerificationResult) -> Figure:
             ax.set_title(title)
             ax.set_xlabel(f"{low}  ←  mm from the isocentre  →  {high}")
             ax.set_ylim(bottom=0)
-        panels[0].set_ylabel(f"dose in {result.dose_unit}")
+        panels[0].set_ylabel(style.dose_label(result))
         panels[-1].legend(loc="upper right")
     return figure
 
@@ -53,9 +53,7 @@ def dvh_figure(result: VerificationResult) -> Figure:
                 handles.append(
                     Line2D([], [], color=colour, lw=2, label=structure.name.replace("$", r"\$"))
                 )  # no formula
-        ax.set(
-            xlim=(0, 1.03 * highest or 1.0), ylim=(0, 102), xlabel=f"dose in {result.dose_unit}", ylabel="volume in %"
-        )
+        ax.set(xlim=(0, 1.03 * highest or 1.0), ylim=(0, 102), xlabel=style.dose_label(result), ylabel="volume in %")
         handles.append(Line2D([], [], color=style.INK, ls="-", label="reconstructed"))
         if result.planned is not None:
             handles.append(Line2D([], [], color=style.INK, ls="--", label="planned"))

@@ -281,6 +281,8 @@ def _draw_difference(ax: Axes, plane: Plane, difference_percent: NDArray) -> Any
 
 def _isodose_legend(maximum: float, unit: str) -> list[Line2D]:
     return [
-        Line2D([], [], color=colour, label=f"{percent} %  ({maximum * percent / 100:.2f} {unit})")
+        Line2D(
+            [], [], color=colour, label=f"{percent} %  ({maximum * percent / 100:.2f}{' Gy' if unit == 'Gy' else ''})"
+        )
         for percent, colour in zip(ISODOSE_PERCENT, ISODOSE_COLOURS, strict=True)
     ]

@@ -1,6 +1,13 @@
 """Words and numbers of the report's tables; what is absent is a dash with its reason, never 0."""
 
-from intrepid_rt.verification import ConstraintOutcome, PlanIdentity, PointDose, StructureResult, VerificationResult
+from intrepid_rt.verification import (
+    ConstraintOutcome,
+    GammaOutcome,
+    PlanIdentity,
+    PointDose,
+    StructureResult,
+    VerificationResult,
+)
 
 ABSENT = "–"
 VERDICT_WORDS = {"pass": "Pass", "fail": "Fail", "not judged": "Not judged"}
@@ -59,21 +66,34 @@ def tiles(result: VerificationResult) -> list[dict[str, str]]:
     found = []
     for outcome in sorted(result.gamma_3d, key=lambda o: o.limit_percent is None)[:1]:  # the one that is judged
         value = ABSENT if outcome.pass_rate_percent is None else f"{outcome.pass_rate_percent:.1f} %"
-        limit = f"limit {outcome.limit_percent:g} %" if outcome.limit_percent is not None else "no limit set"
-        text = outcome.reason or f"of {outcome.n_points:,} points in {outcome.region or 'the dose grid'}, {limit}"
+        limit_percent = limit(outcome, result)
+        demanded = "no limit applied" if limit_percent is None else f"limit {limit_percent:g} %"
+        text = outcome.reason or f"of {outcome.n_points:,} points in {outcome.region or 'the dose grid'}, {demanded}"
         found.append({"label": f"3D gamma {outcome.criteria}", "value": value, "text": text})
     for point in result.points[:1]:
-        text = point.reason or f"{point.name}: reconstructed over planned"
-        found.append({"label": "Dose ratio R", "value": number(point.ratio, 3), "text": text})
-    judged = [c for c in result.constraints if c.compliance is not None]
+        if result.is_relative:
+            found.append({"label": "Dose ratio R", "value": ABSENT, "text": "1 by normalisation: says nothing"})
+        else:
+            text = point.reason or f"{point.name}: reconstructed over planned"
+            found.append({"label": "Dose ratio R", "value": number(point.ratio, 3), "text": text})
     if result.constraints:
+        judged = [c for c in result.constraints if c.compliance is not None]
         kept = sum(bool(c.compliance) for c in judged)
-        open_text = f"{len(result.constraints) - len(judged)} could not be judged"
-        found.append({"label": "Constraints kept", "value": f"{kept} of {len(judged)}", "text": open_text})
-    found.append(
-        {"label": "Warnings", "value": str(len(result.warnings)), "text": "listed below" if result.warnings else ""}
-    )
+        text = f"{len(result.constraints) - len(judged)} could not be judged"
+        found.append({"label": "Constraints kept", "value": f"{kept} of {len(judged)}", "text": text})
+    n = len(result.warnings)
+    found.append({"label": "Warnings", "value": str(n), "text": "listed below" if n else ""})
     return found
+
+
+def unit(result: VerificationResult, name: str = "Gy") -> str:
+    """Return the unit as column heads show it: in a relative result nothing is in Gy."""
+    return "rel." if result.is_relative and name == "Gy" else name
+
+
+def limit(outcome: GammaOutcome, result: VerificationResult) -> float | None:
+    """Return the demanded pass rate; a relative result is judged by none."""
+    return None if result.is_relative else outcome.limit_percent
 
 
 def compliance(constraint: ConstraintOutcome) -> tuple[str, str]:
@@ -83,11 +103,12 @@ def compliance(constraint: ConstraintOutcome) -> tuple[str, str]:
     return ("pass", "kept") if constraint.compliance else ("fail", "broken")
 
 
-def outcome_class(pass_rate_percent: float | None, limit_percent: float | None) -> str:
-    """CSS class of a gamma row: coloured only where a limit judges it."""
-    if pass_rate_percent is None or limit_percent is None:
+def outcome_class(outcome: GammaOutcome, result: VerificationResult) -> str:
+    """CSS class of a pass rate: coloured only where a limit judges it."""
+    limit_percent = limit(outcome, result)
+    if outcome.pass_rate_percent is None or limit_percent is None:
         return ""
-    return "pass" if pass_rate_percent >= limit_percent else "fail"
+    return "pass" if outcome.pass_rate_percent >= limit_percent else "fail"
 
 
 def metric_names(structures: tuple[StructureResult, ...]) -> list[tuple[str, str]]:

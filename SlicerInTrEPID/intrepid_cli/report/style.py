@@ -13,6 +13,8 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from intrepid_rt.verification import VerificationResult
+
 INK, MUTED, GRID = "#1c2733", "#5c6b7a", "#dde3ea"
 PASS, FAIL, UNDECIDED = "#1b7f4b", "#b3261e", "#8a6100"
 PLANNED, RECONSTRUCTED = "#2f6db3", "#d9480f"
@@ -55,6 +57,11 @@ def drawing(height_inches: float, *, width_inches: float = WIDTH_INCHES) -> Iter
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         yield figure
+
+
+def dose_label(result: VerificationResult) -> str:
+    """Return the title of a dose axis."""
+    return "relative dose" if result.is_relative else "dose in Gy"
 
 
 def as_image(figure: Figure) -> str:

@@ -114,6 +114,18 @@ def test_the_barest_result_still_makes_a_report(result):
     assert not re.search(r"\b(nan|None|inf)\b", text)
 
 
+def test_a_relative_result_shows_no_gy_and_applies_no_limit(result):
+    html = render(replace(result, is_relative=True))
+    text = text_of(html)
+    assert "Machine profile none: doses are relative" in text
+    assert "no limit applied" in text
+    assert "Dose ratio R – 1 by normalisation" in text
+    assert "D98%, rel." in text
+    assert 'class="n fail"' not in html
+    assert "Norm, Gy" not in text
+    assert "Min, Gy" not in text
+
+
 def test_an_isocentre_outside_the_dose_grid_and_odd_names_are_survived(result):
     far = result.reconstructed.index_to_lps.copy()
     far[2, 3] += 900.0
