@@ -1,6 +1,7 @@
 """What the patient does to the primary beam: attenuation per energy from source to any point."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,7 +27,7 @@ class PrimaryBeam:
     spectrum: Spectrum
     frame: BeamFrame
 
-    @property
+    @cached_property
     def attenuation_cm2_g(self) -> NDArray:
         """Mass attenuation (n_materials, n_energies) of the anatomy's materials at the bin centres."""
         return np.stack([mass_attenuation_cm2_g(name, self.spectrum.energy_mev) for name in self.anatomy.materials])
