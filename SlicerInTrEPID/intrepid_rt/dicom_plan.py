@@ -27,6 +27,9 @@ _INHERITED = (
     "GantryPitchAngle",
     "BeamLimitingDeviceAngle",
     "PatientSupportAngle",
+    "TableTopPitchAngle",
+    "TableTopRollAngle",
+    "TableTopEccentricAngle",
     "IsocenterPosition",
     "NominalBeamEnergy",
 )
@@ -182,7 +185,14 @@ def _control_point(
         ),
         nominal_energy_mv=number(state, "NominalBeamEnergy"),
         gantry_rotation=text(state, "GantryRotationDirection").upper() or "NONE",
+        couch_tilt_deg=max(_turn_deg(state, f"TableTop{turn}Angle") for turn in ("Pitch", "Roll", "Eccentric")),
     )
+
+
+def _turn_deg(state: Dataset, keyword: str) -> float:
+    """Angle without sign, 0 to 180: 359 degrees are a turn by 1."""
+    angle = (number(state, keyword) or 0.0) % 360.0
+    return min(angle, 360.0 - angle)
 
 
 def _jaw(place: str, positions: dict[str, np.ndarray], direction: str) -> tuple[float, float] | None:

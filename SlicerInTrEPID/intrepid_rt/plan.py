@@ -39,6 +39,7 @@ class ControlPoint:
     mlc: tuple[MultileafCollimator, ...] = ()
     nominal_energy_mv: float | None = None
     gantry_rotation: str = "NONE"  # CW, CC or NONE: the way to the next control point
+    couch_tilt_deg: float = 0.0  # the largest of the table top's pitch, roll and eccentric angles, without sign
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from intrepid_cli.verification.selection import Selection
 from intrepid_cli.verification.settings import VerificationSettings
+from intrepid_cli.verification.suitability import refuse_unsuitable
 from intrepid_epid.machine_profile import MachineProfile, load_profile
 from intrepid_epid.portal_reader import PortalFrame, read_portal_image
 from intrepid_rt.ct_curve import CTCurve, default_ct_curve, read_ct_curve
@@ -57,6 +58,8 @@ def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:
     curve, curve_note = _curve(settings, profile)
     density, density_notes = _density(ct.grid, curve, structures)
     beams = tuple((beam, read_portal_image(image.path)) for beam, image in selection.beams)
+    for (beam, frame), (_, image) in zip(beams, selection.beams, strict=True):
+        refuse_unsuitable(beam, frame, image.path.name, profile)
     planned, dose_notes = _planned(selection, plan)
     if ct.patient_position and ct.patient_position != plan.patient_position:
         dose_notes += (f"The CT was taken {ct.patient_position}, the plan treats {plan.patient_position}.",)

@@ -167,4 +167,15 @@ def _compared(beam: BeamResult, settings: VerificationSettings, profile: Machine
 def _warnings(inputs: Inputs, physics: tuple[str, ...], unmatched: tuple[str, ...]) -> tuple[str, ...]:
     study = inputs.selection.study
     unused = tuple(f"{path.name} was not used: {reason}." for path, reason in study.unused)
-    return tuple(dict.fromkeys((*inputs.notes, *physics, *unmatched, *study.notes, *unused)))
+    return tuple(dict.fromkeys((*inputs.notes, *physics, *unmatched, *_relative(inputs), *study.notes, *unused)))
+
+
+def _relative(inputs: Inputs) -> tuple[str, ...]:
+    """Say to what a result without machine profile was normalised, and what that cannot tell."""
+    if inputs.profile is not None:
+        return ()
+    to = "the planned dose at the first isocentre" if inputs.planned is not None else "1 at the first isocentre"
+    notes = [f"No machine profile was given: the dose is relative, normalised to {to}."]
+    if len(inputs.beams) > 1 and any(frame.is_relative for _, frame in inputs.beams):
+        notes.append("The signal of each image is known up to its own factor only: the balance of the beams is not.")
+    return tuple(notes)
