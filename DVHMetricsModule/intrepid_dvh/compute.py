@@ -1,6 +1,9 @@
 """The DVH of a structure in a dose grid."""
 
+import math
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from intrepid_dvh.condense import condense
@@ -105,10 +108,11 @@ def dvh_of_samples(
     UnsupportedGeometry
         No sample lies within the dose grid.
     """
-    dose_gy = dose_at(dose_grid, samples.positions_lps_mm)
-    inside = np.isfinite(dose_gy)
-    volume_cc = samples.volume_cc[inside]
+    dose_gy, volume_cc = dose_at(dose_grid, samples.positions_lps_mm), samples.volume_cc
     total_cc = samples.structure_volume_cc
+    inside = np.isfinite(dose_gy)
+    if not inside.all():
+        dose_gy, volume_cc = dose_gy[inside], volume_cc[inside]
     inside_cc = float(volume_cc.sum())
     if inside_cc <= 0:
         raise UnsupportedGeometry(
@@ -116,16 +120,15 @@ def dvh_of_samples(
         )
     outside_cc = total_cc - inside_cc if not inside.all() else 0.0
     notes = warnings + samples.warnings + _notes(total_cc, outside_cc)
-    doses = dose_gy[inside]
-    low_gy, high_gy = widened_by_voxels(dose_grid, samples, min_gy=float(doses.min()), max_gy=float(doses.max()))
-    levels_gy, levels_cc = condense(doses, volume_cc, low_gy=low_gy, high_gy=high_gy)
+    low_gy, high_gy = widened_by_voxels(dose_grid, samples, min_gy=float(dose_gy.min()), max_gy=float(dose_gy.max()))
+    levels_gy, levels_cc = condense(dose_gy, volume_cc, low_gy=low_gy, high_gy=high_gy)
     return DVH.from_samples(
         levels_gy,
         levels_cc,
         structure=samples.name,
         structure_volume_cc=total_cc,
         volume_outside_dose_cc=outside_cc,
-        stated=_statistics(doses, volume_cc, low_gy, high_gy),
+        stated=_statistics(dose_gy, volume_cc, low_gy, high_gy),
         warnings=notes,
         **known,
     )
@@ -152,10 +155,20 @@ def _spacing_along_z(dose_grid: DoseGrid) -> float:
 
 
 def _statistics(dose_gy: NDArray, volume_cc: NDArray, low_gy: float, high_gy: float) -> DoseStatistics:
-    total = volume_cc.sum()
-    mean = float(dose_gy @ volume_cc / total)
-    sd = float(np.sqrt(max(0.0, float((dose_gy - mean) ** 2 @ volume_cc / total))))
+    mean, sd = _mean_and_sd(dose_gy, volume_cc)
     return DoseStatistics(min_gy=low_gy, max_gy=high_gy, mean_gy=mean, sd_gy=sd)
+
+
+@njit(cache=True)
+def _mean_and_sd(dose: NDArray, volume: NDArray) -> tuple[float, float]:
+    total, moment, spread = 0.0, 0.0, 0.0
+    for s in range(dose.size):
+        total += volume[s]
+        moment += volume[s] * dose[s]
+    mean = moment / total
+    for s in range(dose.size):
+        spread += volume[s] * (dose[s] - mean) ** 2
+    return mean, math.sqrt(spread / total)
 
 
 def _notes(total_cc: float, outside_cc: float) -> tuple[str, ...]:

@@ -1,9 +1,14 @@
 """Weighted dose samples as fewer weighted levels, fine where the curve is steep or near its ends."""
 
+import math
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-VOLUME_STEPS, DOSE_STEPS, TAIL_STEPS, TAIL = 3000, 2000, 100, 1e-7
+VOLUME_STEPS, DOSE_STEPS = 3000, 2000
+# Within this share of the volume from either end, a level spans about 1 % of the volume still to come.
+TAIL, TAIL_STEPS, FINEST_SHARE = 0.02, 100, 1e-7
 
 
 def condense(dose_gy: NDArray, volume_cc: NDArray, *, low_gy: float, high_gy: float) -> tuple[NDArray, NDArray]:
@@ -22,23 +27,39 @@ def condense(dose_gy: NDArray, volume_cc: NDArray, *, low_gy: float, high_gy: fl
     (m,) doses (volume-weighted means, ascending) and (m,) volumes; the sums of volume and dose x volume are kept.
     """
     counted = volume_cc > 0
-    order = np.argsort(dose_gy[counted])
-    dose, volume = dose_gy[counted][order], volume_cc[counted][order]
-    below = np.cumsum(volume) - 0.5 * volume
-    level = _steps(below / volume.sum())
-    changes = level[1:] != level[:-1]
-    if high_gy > low_gy:
-        rank = ((dose - low_gy) * (DOSE_STEPS / (high_gy - low_gy))).astype(np.int64)
-        changes |= rank[1:] != rank[:-1]
-    starts = np.append(0, 1 + np.flatnonzero(changes))
-    volumes = np.add.reduceat(volume, starts)
-    # Measured from the first sample of the level: equal doses stay equal to the last bit.
-    first = dose[starts]
-    excess = np.add.reduceat((dose - np.repeat(first, np.diff(np.append(starts, dose.size)))) * volume, starts)
-    return np.concatenate([[low_gy], first + excess / volumes, [high_gy]]), np.concatenate([[0.0], volumes, [0.0]])
+    dose, volume = dose_gy[counted], volume_cc[counted]
+    levels, volumes = _merge(dose, volume, np.argsort(dose), float(volume.sum()), low_gy, high_gy)
+    return np.concatenate([[low_gy], levels, [high_gy]]), np.concatenate([[0.0], volumes, [0.0]])
 
 
-def _steps(fraction: NDArray) -> NDArray:
-    """Return level numbers that rise evenly with volume, and logarithmically towards both ends."""
-    tails = np.log1p(fraction / TAIL) - np.log1p((1 - fraction) / TAIL)
-    return np.floor(VOLUME_STEPS * fraction + TAIL_STEPS * tails).astype(np.int64)
+@njit(cache=True)
+def _merge(
+    dose: NDArray, volume: NDArray, order: NDArray, total: float, low: float, high: float
+) -> tuple[NDArray, NDArray]:
+    levels, volumes = np.empty(order.size), np.empty(order.size)
+    n, before, rank_before, below = -1, -1, -1, 0.0
+    per_dose = DOSE_STEPS / (high - low) if high > low else 0.0
+    first = excess = 0.0
+    for s in order:
+        level = _level((below + 0.5 * volume[s]) / total)
+        rank = int((dose[s] - low) * per_dose)
+        below += volume[s]
+        if level != before or rank != rank_before:
+            n += 1
+            before, rank_before = level, rank
+            # Measured from the first sample of the level: equal doses stay equal to the last bit.
+            first, excess, volumes[n] = dose[s], 0.0, 0.0
+        excess += volume[s] * (dose[s] - first)
+        volumes[n] += volume[s]
+        levels[n] = first + excess / volumes[n]
+    return levels[: n + 1].copy(), volumes[: n + 1].copy()
+
+
+@njit(cache=True)
+def _level(share: float) -> int:
+    """Level numbers that rise evenly with volume, and logarithmically towards both ends."""
+    if share < TAIL:
+        return int(TAIL_STEPS * math.log1p(share / FINEST_SHARE))
+    if share > 1.0 - TAIL:
+        return 2_000_000 - int(TAIL_STEPS * math.log1p((1.0 - share) / FINEST_SHARE))
+    return 1_000_000 + int(VOLUME_STEPS * share)

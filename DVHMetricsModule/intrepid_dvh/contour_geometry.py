@@ -85,10 +85,14 @@ def is_axial(axes_lps: NDArray) -> bool:
     return bool(np.array_equal(axes_lps, np.eye(3)))
 
 
+@njit(cache=True)
 def signed_area(ring: NDArray) -> float:
     """Area in mm2 of a closed ring (n, 2), positive when counter-clockwise."""
-    x, y = (ring - ring[0]).T
-    return float(0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+    twice, u0, v0 = 0.0, ring[0, 0], ring[0, 1]
+    for p in range(1, len(ring) - 1):
+        # Relative to the first point: far from the origin the products would cancel.
+        twice += (ring[p, 0] - u0) * (ring[p + 1, 1] - v0) - (ring[p + 1, 0] - u0) * (ring[p, 1] - v0)
+    return 0.5 * twice
 
 
 def _common_axes(contours: list[NDArray], name: str) -> NDArray:
@@ -119,7 +123,7 @@ def _region(w_mm: float, rings: list[NDArray], warnings: list[str]) -> PlaneRegi
     solid = [ring for ring in rings if len(ring) >= 3 and abs(signed_area(ring)) > 1e-9]
     if len(solid) < len(rings):
         warnings.append("Contours without area (points or lines) have been left out.")
-    unique = list({_identity(ring): ring for ring in solid}.values())
+    unique = list({_identity(ring): ring for ring in solid}.values()) if len(solid) > 1 else solid
     if len(unique) < len(solid):
         warnings.append("A contour is stored twice in one plane; the repeat has been left out.")
     if not unique:

@@ -23,7 +23,7 @@ BetweenPlanes = Literal["slab", "linear", "shape"]
 
 # About this many samples: the error of a volume falls with their number to the power -2/3, and is then below 1e-4.
 TARGET_SAMPLES = 250_000
-FINEST_CELL_MM, COARSEST_CELL_MM = 0.05, 2.0
+FINEST_CELL_MM, COARSEST_CELL_MM = 0.05, 2.5
 FINEST_SURFACE_MM = 0.25
 
 # Additive recurrence with the powers of the root of x^4 = x + 1: successive offsets fill the unit cube evenly, so that
@@ -66,7 +66,7 @@ class StructureSamples:
     @cached_property
     def bounds_lps_mm(self) -> NDArray:
         """(2, 3) lowest and highest LPS coordinates in mm."""
-        return np.stack([self.positions_lps_mm.min(axis=0), self.positions_lps_mm.max(axis=0)])
+        return _bounds(self.positions_lps_mm)
 
     @classmethod
     def of(
@@ -147,7 +147,7 @@ def _fill(sections: Iterable[Section], stack: ContourStack, cell_mm: float) -> t
     surface_mm = max(cell_mm, FINEST_SURFACE_MM)
     for section in sections:
         c = section.coverage
-        layers = max(1, math.ceil((section.high_mm - section.low_mm) / cell_mm))
+        layers = max(1, round((section.high_mm - section.low_mm) / cell_mm))
         inner, volume_mm3 = _inner_samples(
             c.fraction,
             c.centroid_u,
@@ -167,6 +167,17 @@ def _fill(sections: Iterable[Section], stack: ContourStack, cell_mm: float) -> t
     uvw.append(outlines)
     volumes.append(np.zeros(len(outlines)))
     return stack.to_lps(np.concatenate(uvw)), np.concatenate(volumes)
+
+
+@njit(cache=True)
+def _bounds(positions: NDArray) -> NDArray:
+    # NumPy reduces a long array of three columns slowly.
+    bounds = np.stack((positions[0], positions[0]))
+    for p in range(len(positions)):
+        for axis in range(3):
+            bounds[0, axis] = min(bounds[0, axis], positions[p, axis])
+            bounds[1, axis] = max(bounds[1, axis], positions[p, axis])
+    return bounds
 
 
 @njit(cache=True)

@@ -75,7 +75,9 @@ def real_plan(folder: Path) -> None:
     theirs = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     seconds = min(before, best_of(5, ours)[0])
     print(f"{len(structures.structures)} ROIs, {dose.shape[2]} x {dose.shape[1]} x {dose.shape[0]} voxels, best of 5:")
-    print(f"  ours {seconds:.3f} s, dicompyler-core 0.5.6 {theirs['seconds']:.3f} s: {theirs['seconds'] / seconds:.1f} x")
+    print(
+        f"  ours {seconds:.3f} s, dicompyler-core 0.5.6 {theirs['seconds']:.3f} s: {theirs['seconds'] / seconds:.1f} x"
+    )
     print("  volume in cc           planning system      ours   dicompyler-core")
     for name, dvh in stored.items():
         numbers = (dvh.structure_volume_cc, dvhs[name].structure_volume_cc, theirs["volume_cc"][name])
