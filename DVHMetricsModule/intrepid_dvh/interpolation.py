@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from intrepid_dvh.missing import MissingValue
 from intrepid_rt.errors import InvalidSetting
 
 Interpolant = Callable[[float], float]
@@ -38,11 +39,19 @@ class Table:
         return min(max(value, low), high) if low - slack <= value <= high + slack else None
 
     def at(self, value: float, method: str) -> float:
-        """Return y at ``value``, which must be inside."""
+        """Return y at ``value``, which must be inside.
+
+        Raises
+        ------
+        MissingValue : regression has no value there.
+        """
         interpolant = self._interpolants.get(method)
         if interpolant is None:
             interpolant = self._interpolants[method] = self._interpolant(method)
-        return interpolant(value)
+        found = interpolant(value)
+        if found != found:
+            raise MissingValue("too few rows lie around it for a smooth curve")
+        return found
 
     def _interpolant(self, method: str) -> Interpolant:
         if method not in _REGRESSION:

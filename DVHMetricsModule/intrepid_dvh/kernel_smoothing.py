@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from intrepid_dvh.missing import MissingValue
+
 _GRID = 1001
 _PILOT_GRID = 401
 _KERNEL_REACH = 4.0  # standard deviations beyond which the Gaussian counts as 0
@@ -22,6 +24,7 @@ _MAX_BLOCKS = 5
 _POINTS_PER_BLOCK = 20
 _QUARTIC = 5  # coefficients of a quartic
 _ILL_CONDITIONED = 1e12
+_EXACT = 1e-24  # of the variance of y: what a quartic leaves when it fits to rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +41,47 @@ class _Binned:
 
 
 def smooth_on_grid(x: np.ndarray, y: np.ndarray, *, count: int = _GRID) -> tuple[np.ndarray, np.ndarray]:
-    """Return a local cubic fit of y over x on equidistant points (count,), (count,) of the range of x."""
+    """Return a local cubic fit of y over x on equidistant points (count,), (count,) of the range of x.
+
+    The fit is NaN where a point has too few data around it.
+
+    Raises
+    ------
+    MissingValue : there are too few rows, or too regular ones, to choose a bandwidth.
+    """
     bandwidth = plug_in_bandwidth(x, y)
     binned = _bin(x, y, count)
     return binned.grid, _local_polynomial(binned, bandwidth, degree=3)
 
 
 def plug_in_bandwidth(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the direct plug-in bandwidth for local linear regression, in the unit of x."""
+    """Return the direct plug-in bandwidth for local linear regression, in the unit of x.
+
+    Raises
+    ------
+    MissingValue : there are too few rows, or too regular ones.
+    """
     order = np.argsort(x, kind="stable")
     trimmed = math.floor(_TRIMMED * x.size)
     kept = order[trimmed : x.size - trimmed]
     low, high = float(x[kept[0]]), float(x[kept[-1]])
+    count = kept.size
+    if np.unique(x[kept]).size <= _QUARTIC:
+        raise MissingValue(f"{x.size} rows are too few to smooth")
     x, y = (x[kept] - low) / (high - low), y[kept]
     variance, curvature_product = _blocked_quartic(x, y)
+    _require_positive(variance - _EXACT * float(np.var(y)), abs(curvature_product))
     binned = _bin(x, y, _PILOT_GRID)
-    curvature = _curvature(binned, _pilot_bandwidth(variance, curvature_product, x.size), x.size)
-    refined = _residual_variance(binned, y, _variance_bandwidth(variance, curvature, x.size))
-    return float((refined / (2 * math.sqrt(math.pi) * curvature * x.size)) ** 0.2 * (high - low))
+    curvature = _curvature(binned, _pilot_bandwidth(variance, curvature_product, count), count)
+    _require_positive(curvature)
+    refined = _residual_variance(binned, y, _variance_bandwidth(variance, curvature, count))
+    _require_positive(refined)
+    return float((refined / (2 * math.sqrt(math.pi) * curvature * count)) ** 0.2 * (high - low))
+
+
+def _require_positive(*values: float) -> None:
+    if not all(0 < value < math.inf for value in values):
+        raise MissingValue("the rows are too regular to tell how much to smooth them")
 
 
 def _bin(x: np.ndarray, y: np.ndarray, count: int) -> _Binned:
@@ -118,7 +144,7 @@ def _blocked_quartic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     if any(np.unique(x[members]).size < _QUARTIC for members in _blocks(x.size, most)):
         most = 1
     fits = [_quartic_fits(x, y, blocks) for blocks in range(1, most + 1)]
-    finest_variance = fits[-1][0] / (x.size - _QUARTIC * most)
+    finest_variance = max(fits[-1][0] / (x.size - _QUARTIC * most), np.finfo(float).tiny)
     cp = [residual / finest_variance + 2 * _QUARTIC * blocks for blocks, (residual, _) in enumerate(fits, start=1)]
     blocks = int(np.argmin(cp)) + 1
     residual, product = fits[blocks - 1]
@@ -169,4 +195,4 @@ def _residual_variance(binned: _Binned, y: np.ndarray, bandwidth: float) -> floa
     own_weight = inverse[:, 0, 0]
     row_norm = np.einsum("ni,nij,nj->n", inverse[:, 0], squared, inverse[:, 0])
     freedom = y.size - 2 * np.nansum(own_weight * binned.weight) + np.nansum(row_norm * binned.weight)
-    return float(residual / freedom)
+    return float(residual / freedom) if freedom else math.nan

@@ -92,7 +92,10 @@ def _volume_inside(dvh: DVH, dose: float, relative_dose: bool, output: str, inte
 
 def _whole_volume(dvh: DVH, unit: str) -> float:
     """Return the volume of the structure if the curve knows the dose of all of it, as complements need."""
-    covered = float(np.nanmax(getattr(dvh, _volume_column(unit))))
+    known = getattr(dvh, _volume_column(unit))
+    if np.isnan(known).all():
+        raise MissingValue(_why_empty(dvh, relative_volume=unit == "%", relative_dose=False))
+    covered = float(np.nanmax(known))
     whole = 100.0 if unit == "%" else dvh.structure_volume_cc
     if whole is None or abs(whole - covered) > 1e-3 * whole:
         raise MissingValue(f"the dose of {dvh.structure} is known for {covered:g} {UNIT_LABEL[unit]} only, not for all")

@@ -11,9 +11,11 @@ from scipy.linalg import solve_banded
 
 from intrepid_dvh.curve import DVH
 from intrepid_dvh.kernel_smoothing import smooth_on_grid
+from intrepid_dvh.missing import MissingValue
 from intrepid_dvh.statistics import Bins, native_bins
 from intrepid_rt.errors import InvalidSetting
 
+_FEWEST = 5
 Smoother = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -50,6 +52,8 @@ def _kernel(x: np.ndarray, y: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 
 def _smoothing_spline(x: np.ndarray, y: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    if x.size < _FEWEST:
+        raise MissingValue(f"{x.size} bins are too few for a smoothing spline")
     return make_smoothing_spline(x, y)(grid)
 
 

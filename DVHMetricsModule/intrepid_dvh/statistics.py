@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from intrepid_dvh.curve import DVH
+from intrepid_dvh.missing import MissingValue
 from intrepid_dvh.tables import table_of
 from intrepid_dvh.units import GY_PER_UNIT
 
@@ -76,27 +77,36 @@ def curve_statistics(dvh: DVH, *, interp: str = "linear", nodes: int = NODES) ->
         comparison with other software only.
     nodes : number of equidistant doses.
     """
-    if np.isnan(dvh.dose_native).all():
-        return CurveStatistics(None, None, None, None, None, None)
-    if interp == "linear":
-        bins = _resampled_bins(dvh, nodes)
-    else:
-        from intrepid_dvh.smoothed_statistics import smoothed_bins
-
-        bins = smoothed_bins(dvh, interp, nodes)
+    bins = _bins(dvh, interp, nodes)
     dose, volume = bins.dose, bins.volume
     filled = np.flatnonzero(volume > 0)
-    relative = not np.isnan(bins.volume_percent).all()
+    if filled.size == 0:
+        return CurveStatistics(None, None, None, _median(dvh, interp), None, None)
     weight = bins.volume_percent / 100
-    mean = float(np.sum(dose * weight)) if relative else None
+    mean = None if np.isnan(weight).all() else float(np.sum(dose * weight))
     return CurveStatistics(
-        min=float(dose[filled[0]]) if filled.size else None,
-        max=float(dose[filled[-1]]) if filled.size else None,
+        min=float(dose[filled[0]]),
+        max=float(dose[filled[-1]]),
         mean=mean,
         median=_median(dvh, interp),
-        mode=float(dose[np.argmax(volume)]) if filled.size else None,
+        mode=float(dose[np.argmax(volume)]),
         sd=None if mean is None else float(np.sqrt(max(np.sum(dose**2 * weight) - mean**2, 0.0))),
     )
+
+
+def _bins(dvh: DVH, interp: str, nodes: int) -> Bins:
+    """Return the bins from which statistics are taken, none if the curve has none."""
+    dose = dvh.dose_native
+    if np.unique(dose[~np.isnan(dose)]).size < 2:
+        return Bins(np.empty(0), np.empty(0), np.empty(0))
+    if interp == "linear":
+        return _resampled_bins(dvh, nodes)
+    from intrepid_dvh.smoothed_statistics import smoothed_bins
+
+    try:
+        return smoothed_bins(dvh, interp, nodes)
+    except MissingValue:
+        return Bins(np.empty(0), np.empty(0), np.empty(0))
 
 
 def _resampled_bins(dvh: DVH, nodes: int) -> Bins:
@@ -115,4 +125,7 @@ def _median(dvh: DVH, interp: str) -> float | None:
     table = table_of(dvh, "volume_percent", "dose_native")
     method = interp if interp in ("spline", "ksmooth") else "linear"
     at = table.inside(50.0)
-    return None if at is None else table.at(at, method)
+    try:
+        return None if at is None else table.at(at, method)
+    except MissingValue:
+        return None

@@ -180,3 +180,44 @@ def test_a_dvh_cannot_be_changed():
 def test_lenient_spellings_say_what_they_ignored():
     assert parse_metric("D10%foo").note == "'FOO' after D10% was ignored"
     assert parse_metric("D0.1.2%").number != parse_metric("D0.1.2%").number
+
+
+TABLES = st.integers(1, 40).flatmap(
+    lambda n: st.tuples(
+        arrays(np.float64, n, elements=st.integers(0, 70).map(float)),
+        arrays(np.float64, n, elements=st.integers(0, 50).map(float)),
+        st.booleans(),
+    )
+)
+EVERY_KIND = (
+    "D2%",
+    "D1cc",
+    "V20Gy",
+    "V20Gy_cc",
+    "V50%",
+    "DC5%",
+    "CV20Gy",
+    "DMEAN",
+    "DMIN",
+    "DSD",
+    "DMEDIAN",
+    "DHI",
+    "DEUD",
+)
+
+
+@given(TABLES, st.sampled_from(["linear", "spline", "ksmooth"]))
+@settings(max_examples=80, deadline=None)
+def test_whatever_the_table_a_metric_is_a_number_or_has_a_reason(table, interp):
+    doses, volumes, whole = np.sort(table[0]), np.sort(table[1])[::-1], table[2]
+    dvh = DVH("S", doses, volumes, structure_volume_cc=volumes[0] if whole else None, prescription_gy=60.0)
+    for text in EVERY_KIND:
+        metric = dvh.metric(text, interp=interp, EUDa=2)
+        assert metric.reason or np.isfinite(metric.value), (text, metric)
+        assert metric.value is None or np.isfinite(metric.value)
+
+
+def test_statistics_of_a_curve_without_volume_are_missing_and_not_zero():
+    for dvh in (DVH("S", [5.0], [3.0], structure_volume_cc=3.0), DVH("S", [0.0, 9.0], [0.0, 0.0])):
+        for text in ("DMEAN", "DMIN", "DMAX", "DSD"):
+            assert dvh.metric(text).value is None

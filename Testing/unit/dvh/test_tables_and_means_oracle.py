@@ -5,6 +5,7 @@ import pytest
 
 from intrepid_dvh.conversions import differential, in_unit, merged, resampled
 from intrepid_dvh.curve import DVH
+from intrepid_dvh.frames import as_frame, curves_frame
 from intrepid_dvh.mean_dvh import mean_dvhs
 from intrepid_dvh.metric_tables import metric_rows, split_rows, table_text
 from intrepid_dvh.results import selected
@@ -147,6 +148,16 @@ def test_merging_warns_of_a_patient_in_two_sets():
     together, warnings = merged([first], [second])
     assert together == [first, second]
     assert "Patient A" in warnings[0]
+
+
+def test_results_become_data_frames(curves):
+    dvhs = [curves["P123", "HEART"], curves["P123", "AVNODE"]]
+    frame = as_frame(metric_rows(dvhs, ["D50%", "V5CC"]))
+    assert list(frame.columns) == ["patient_id", "structure", "metric", "observed", "unit", "reason"]
+    assert frame.observed.isna().tolist() == [False, True, False, True]
+    points = curves_frame(dvhs)
+    assert len(points) == sum(dvh.dose_gy.size for dvh in dvhs)
+    assert points.groupby("structure").volume_cc.max().to_dict() == {"AVNODE": 37.6, "HEART": 595.5}
 
 
 def test_tables_are_written_with_point_or_comma(curves):
