@@ -1,6 +1,7 @@
 """The console command ``intrepid``: finds the subcommand, runs it and turns what happened into an exit code."""
 
 import importlib
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -84,5 +85,6 @@ def _one_line(message: str) -> str:
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script; a polite request to end is an interruption, after which things are tidied."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run())

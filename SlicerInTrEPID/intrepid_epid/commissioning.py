@@ -62,12 +62,15 @@ def commission(
     Raises
     ------
     MissingObject
-        No field is given.
+        No field is given, or one without signal or dose.
     UnsupportedGeometry
         Fields differ in source-to-image distance by more than 1 mm or in pixel size.
     """
     if not fields:
         raise MissingObject("Commissioning needs at least one open field with its portal dose; none was found.")
+    for field in fields:
+        if not (field.signal.values > 0).any() or not (field.dose_gy > 0).any():
+            raise MissingObject(f"Field {field.name} shows no signal or no dose. Give an image of the open beam.")
     _check_geometry(fields)
     apertures = [eroded_aperture(field.signal) for field in fields]
     widths = _usable_widths(fields)

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import UnreadableFile
@@ -129,7 +130,8 @@ def load_profile(path: str | Path) -> MachineProfile:
     Raises
     ------
     UnreadableFile
-        The file is missing, no JSON, or not a profile of this schema; the message names the first wrong entry.
+        The file is missing, no JSON, not a profile of this schema, or of numbers that make no sense; the message names
+        the first wrong entry.
     """
     path = Path(path)
     try:
@@ -144,4 +146,28 @@ def load_profile(path: str | Path) -> MachineProfile:
         ) from error
     if profile.schema != SCHEMA:
         raise UnreadableFile(f"{path}: profile schema {profile.schema!r} found, {SCHEMA!r} expected. Commission anew.")
+    problem = _problem(profile)
+    if problem:
+        raise UnreadableFile(f"{path}: the machine profile {problem}. Make it anew with 'intrepid commission'.")
     return profile
+
+
+def _problem(profile: MachineProfile) -> str:
+    """Say what makes a profile unusable although it is well formed; empty if nothing does."""
+    distances = np.array([profile.source_to_axis_mm, profile.source_to_image_mm, profile.dose_depth_mm])
+    kernel = np.array([(term.width_mm, term.gy_per_signal) for term in profile.spread]).reshape(-1, 2)
+    radial = np.array([(point.radius_mm, point.factor) for point in profile.radial_factors]).reshape(-1, 2)
+    bins = np.array([(b.low_mev, b.high_mev, b.weight) for b in profile.spectrum]).reshape(-1, 3)
+    if not all(np.isfinite(numbers).all() for numbers in (distances, kernel, radial, bins)):
+        return "holds a number that is not finite"
+    if not profile.fields:
+        return "names no commissioning field"
+    if (distances <= 0).any():
+        return "states a distance that is not positive"
+    if (kernel[:, 0] < 0).any() or kernel[:, 1].sum() <= 0:
+        return "has a kernel that gives no dose"
+    if (np.diff(radial[:, 0]) <= 0).any() or (radial[:, 1] <= 0).any():
+        return "has radial factors that are not positive at ascending radii"
+    if len(bins) and ((bins < 0).any() or (bins[:, 1] <= bins[:, 0]).any() or bins[:, 2].sum() <= 0):
+        return "has a spectrum without photons or with reversed bins"
+    return ""

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from intrepid_rt.errors import OutputNotWritable
@@ -64,6 +64,7 @@ def staged_folder(folder: str | Path) -> Iterator[Path]:
         The folder cannot be made or written to, or the disk is full.
     """
     folder = Path(folder)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as stage:
@@ -74,3 +75,8 @@ def staged_folder(folder: str | Path) -> Iterator[Path]:
         raise OutputNotWritable(
             f"{folder} could not be written: {error.strerror or error}. Free space or choose another output folder."
         ) from error
+    finally:
+        # Empty only if nothing was moved there: a failed run leaves no folder that looks like a result.
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()

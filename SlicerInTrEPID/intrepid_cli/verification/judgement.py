@@ -55,14 +55,21 @@ def verdict(
     is_relative: bool,
     planned_reason: str,
 ) -> Verdict:
-    """Judge by the gamma limit of TG-218, the ratio at the isocentre and the constraints that planning had met."""
+    """Judge by the gamma limit of TG-218, the ratio at the isocentre and the constraints on the reconstructed dose.
+
+    Any limit that is broken fails a plan, but none passes without its gamma.
+    """
     if is_relative:
         return Verdict("not judged", ("Relative result: no machine profile was given, so no limit can be applied.",))
-    judged = [*_gamma_reasons(gammas), *_ratio_reasons(points), *_constraint_reasons(constraints)]
-    if not judged:
-        return Verdict("not judged", (planned_reason or "Nothing could be compared with a limit.",))
-    failed = not all(passed for passed, _ in judged)
-    return Verdict("fail" if failed else "pass", tuple(text for _, text in judged))
+    by_gamma = _gamma_reasons(gammas)
+    judged = [*by_gamma, *_ratio_reasons(points), *_constraint_reasons(constraints)]
+    reasons = tuple(text for _, text in judged)
+    if not all(passed for passed, _ in judged):
+        return Verdict("fail", reasons)
+    if not by_gamma:
+        absent = next((gamma.reason for gamma in gammas if gamma.reason), "No gamma criterion with a limit was asked.")
+        return Verdict("not judged", (planned_reason or absent, *reasons))
+    return Verdict("pass", reasons)
 
 
 def _gamma_reasons(gammas: tuple[GammaOutcome, ...]) -> list[tuple[bool, str]]:

@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 
 from intrepid_cli.console import plain
 from intrepid_cli.report import write_report
-from intrepid_cli.verification.results import as_results, safe_name
+from intrepid_cli.verification.results import as_results, file_stems
 from intrepid_epid.portal_dose_file import write_portal_dose
 from intrepid_rt.dicom_dose import DoseReferences, write_dose
 from intrepid_rt.dicom_file import collecting
@@ -38,8 +38,8 @@ def write_outputs(
         warnings.append("The result is relative: no RTDOSE was written.")
     else:
         _write_doses(result, folder, template)
-    for beam in result.beams:
-        write_portal_dose(beam.portal_dose, folder / f"{safe_name(beam.name)}_portal_dose.nrrd")
+    for beam, stem in zip(result.beams, file_stems(result.beams), strict=True):
+        write_portal_dose(beam.portal_dose, folder / f"{stem}_portal_dose.nrrd")
     progress("writing the scene")
     if shutil.disk_usage(folder).free < 50_000_000:
         raise OSError(28, "less than 50 MB free", str(folder))
@@ -60,9 +60,9 @@ def _header(plan_file: Path) -> Dataset:
 def _write_doses(result: VerificationResult, folder: Path, template: Dataset) -> None:
     series, plan, structures = generate_uid(), result.plan.sop_instance_uid, result.plan.structure_set_uid
     image_series = generate_uid()
-    for number, beam in enumerate(result.beams, 1):
+    for number, (beam, stem) in enumerate(zip(result.beams, file_stems(result.beams), strict=True), 1):
         write_dose(
-            folder / f"RTDOSE_{safe_name(beam.name)}.dcm",
+            folder / f"RTDOSE_{stem}.dcm",
             _written(beam.dose, result),
             references=DoseReferences(plan, structures, beam.number),
             template=template,
@@ -73,7 +73,7 @@ def _write_doses(result: VerificationResult, folder: Path, template: Dataset) ->
             instance_number=number,
         )
         write_portal_dose_image(
-            folder / f"{safe_name(beam.name)}_portal_dose.dcm",
+            folder / f"{stem}_portal_dose.dcm",
             beam.portal_dose.with_values(np.clip(beam.portal_dose.values, 0.0, None)),  # noise below zero is no dose
             template=template,
             plan_uid=plan,

@@ -1,6 +1,6 @@
 """A verification as plain data: ``results.json`` and what ``--json`` prints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +17,7 @@ def as_results(result: VerificationResult) -> dict[str, Any]:
         "patient_id": result.patient.patient_id,
         "plan": asdict(result.plan),
         "machine_profile": asdict(result.profile),
-        "beams": [_beam(beam, result) for beam in result.beams],
+        "beams": [_beam(beam, stem) for beam, stem in zip(result.beams, file_stems(result.beams), strict=True)],
         "gamma_3d": [_gamma(outcome) for outcome in result.gamma_3d],
         "planned_reason": result.planned_reason,
         "points": [asdict(point) for point in result.points],
@@ -29,14 +29,14 @@ def as_results(result: VerificationResult) -> dict[str, Any]:
     }
 
 
-def _beam(beam: BeamResult, result: VerificationResult) -> Mapping[str, Any]:
+def _beam(beam: BeamResult, stem: str) -> Mapping[str, Any]:
     return {
         "number": beam.number,
         "name": beam.name,
         "gantry_angle_deg": beam.gantry_angle_deg,
         "meterset_mu": beam.meterset_mu,
         "portal_image": beam.portal_image_file,
-        "portal_dose": f"{safe_name(beam.name)}_portal_dose.nrrd",
+        "portal_dose": f"{stem}_portal_dose.nrrd",
         "portal_dose_max": float(beam.portal_dose.values.max()),
         "dose_max": float(beam.dose.values.max()),
         "gamma_2d": [_gamma(outcome) for outcome in beam.gamma_2d],
@@ -61,6 +61,15 @@ def _structure(structure: StructureResult) -> Mapping[str, Any]:
         "metrics": [asdict(metric) for metric in structure.metrics],
         "reason": structure.reason,
     }
+
+
+def file_stems(beams: Sequence[BeamResult]) -> list[str]:
+    """Begin the file names of every beam with its name; where names coincide, with the beam number as well."""
+    names = [safe_name(beam.name) for beam in beams]
+    # File systems may not tell upper from lower case, and "total" is the name of the sum.
+    if len({"total", *(name.casefold() for name in names)}) == len(names) + 1:
+        return names
+    return [f"{name}_{beam.number}" for name, beam in zip(names, beams, strict=True)]
 
 
 def safe_name(beam_name: str) -> str:

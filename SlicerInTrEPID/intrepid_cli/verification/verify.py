@@ -20,6 +20,7 @@ from intrepid_cli.verification.judgement import constraint_outcomes, verdict
 from intrepid_cli.verification.planned_portal import planned_portal_dose
 from intrepid_cli.verification.provenance import identities, provenance
 from intrepid_cli.verification.reconstruction import ReconstructionTools, reconstruct_beams
+from intrepid_cli.verification.results import file_stems
 from intrepid_cli.verification.selection import select
 from intrepid_cli.verification.settings import DEFAULT_GRID_MM, VerificationSettings
 from intrepid_epid.beam_model import beam_model
@@ -85,7 +86,8 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         total = _sum(beams)
     with watch.stage("compare"):
         progress(0.7, "comparing")
-        beams = tuple(_compared(beam, settings, profile) for beam in beams)
+        named = zip(beams, file_stems(beams), strict=True)
+        beams = tuple(_compared(beam, stem, settings, profile) for beam, stem in named)
         gammas = gamma_3d(inputs, total, settings)
         structures, curves = structure_results(inputs, total, lambda step: progress(0.8, step))
         points = isocentre_points(inputs, total)
@@ -157,8 +159,8 @@ def _sum(beams: tuple[BeamResult, ...]) -> DoseGrid:
     return first.with_values(np.add.reduce([beam.dose.values for beam in beams]))
 
 
-def _compared(beam: BeamResult, settings: VerificationSettings, profile: MachineProfile) -> BeamResult:
-    planned = planned_portal_dose(settings.planned_portal_dir, beam) if settings.planned_portal_dir else None
+def _compared(beam: BeamResult, stem: str, settings: VerificationSettings, profile: MachineProfile) -> BeamResult:
+    planned = planned_portal_dose(settings.planned_portal_dir, beam, stem) if settings.planned_portal_dir else None
     if planned is None or not profile.fields:
         return beam
     return replace(beam, planned_portal_dose=planned, gamma_2d=gamma_2d(planned, beam.portal_dose, settings))
