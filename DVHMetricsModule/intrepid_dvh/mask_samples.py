@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from intrepid_dvh.structure_samples import JITTER, TARGET_SAMPLES, StructureSamples
+from intrepid_dvh.structure_samples import TARGET_SAMPLES, StructureSamples
 from intrepid_rt.errors import MissingObject, UnsupportedGeometry
 from intrepid_rt.grids import Grid
 
@@ -42,18 +42,14 @@ def samples_of_mask(name: str, fraction: Grid) -> StructureSamples:
         raise MissingObject(f"{name} has no voxel, hence no volume and no DVH.")
     cuts = min(_FINEST_CUT, max(1, round(math.cbrt(TARGET_SAMPLES / len(index)))))
     parts = np.array(np.meshgrid(*[np.arange(cuts)] * 3, indexing="ij")).reshape(3, -1).T
-    inner = (
-        np.repeat(index, len(parts), axis=0) - 0.5 + (np.tile(parts, (len(index), 1)) + _offsets(index, parts)) / cuts
-    )
+    n = len(index) * len(parts)
+    within = (np.tile(parts, (len(index), 1)) + np.random.default_rng(n).random((n, 3))) / cuts
+    inner = np.repeat(index, len(parts), axis=0) - 0.5 + within
     share = np.repeat(values[tuple(index[:, ::-1].T)], len(parts)) * fraction.voxel_volume_cc / len(parts)
     corners = _surface_corners(values >= _HALF)
     positions = fraction.index_to_position(np.concatenate([inner, corners]))
     volume_cc = np.concatenate([share, np.zeros(len(corners))])
     return StructureSamples(name, positions, volume_cc, min(fraction.spacing_mm) / cuts, _MaskEnclosure(fraction))
-
-
-def _offsets(index: NDArray, parts: NDArray) -> NDArray:
-    return (np.arange(len(index) * len(parts))[:, None] * JITTER) % 1.0
 
 
 class _MaskEnclosure:

@@ -1,7 +1,7 @@
 """DVHs: all ROIs of a real plan beside dicompyler-core, a 6,000 cc cylinder, metrics on stored DVHs.
 
-Reading, compiling and importing are not timed for either side. A wrong volume or metric ends with code 1 before anything
-is timed. Best of 5; on a machine that others use, look at the ratios.
+Reading, compiling and importing are not timed for either side. A wrong volume or metric ends with code 1 before
+anything is timed. Best of 5; on a machine that others use, look at the ratios.
 """
 
 import gzip
