@@ -18,6 +18,8 @@ def command(
     folders: tuple[Path, ...], out: Path, beam_model: Path | None, ct_curve: Path | None, energy: str, as_json: bool
 ) -> int:
     """Make a machine profile from FOLDERs of open-field images with their portal doses and fields.csv."""
+    from tqdm import tqdm
+
     from intrepid_epid.commissioning import commission
     from intrepid_epid.machine_profile import CTCurvePoint, save_profile
     from intrepid_epid.open_fields import read_open_fields
@@ -25,7 +27,8 @@ def command(
     from intrepid_rt.ct_curve import read_ct_curve
     from intrepid_rt.errors import AmbiguousInput
 
-    fields = [field for folder in folders for field in read_open_fields(folder)]
+    with tqdm(folders, unit="folder", desc="reading open fields") as bar:
+        fields = [field for folder in bar for field in read_open_fields(folder)]
     machines = {frame.machine for _, frame in fields}
     if len(machines) > 1:
         raise AmbiguousInput(f"The fields are from {len(machines)} machines ({', '.join(sorted(machines))}); give one.")
