@@ -116,7 +116,7 @@ def _in_unit(metric: MetricText, comparator: str, limit: float, unit: str, dose_
     output = unit if metric.letter in _INVERSE else ""
     quantity = metric.quantity if metric.named else _shown(metric.number)
     spelled = parse_metric(f"{metric.letter}{quantity}{metric.unit}" + (f"_{output}" if output else ""))
-    if spelled.problem:
+    if spelled.problem or (metric.bracketed and metric.output == output):
         spelled = metric
     canonical = f"{spelled.canonical} {comparator} {_shown(limit)}{unit}"
     inverse = "" if metric.named or metric.letter not in _INVERSE else _inverse(spelled, limit, unit)

@@ -119,6 +119,8 @@ def _checked(
         return MetricText(problem=f"{text.strip()}: {problem}")
     unit = "" if quantity in NAMES else unit
     canonical = f"{letter}{quantity}{unit}" + (f"_{output}" if output else "")
+    if bracketed and quantity in NAMES and output == "%":
+        canonical = f"{quantity}[%]"  # DMEAN_% means something else: nothing
     note = f"'{rest}' after {canonical} was ignored" if rest else ""
     return MetricText(canonical, letter, quantity, unit, output, note=note, bracketed=bracketed)
 

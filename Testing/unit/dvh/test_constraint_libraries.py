@@ -11,6 +11,7 @@ from intrepid_dvh.constraint_reading import library_or_table, read_template, tem
 from intrepid_dvh.constraint_roe import library_from_roe, write_roe
 from intrepid_dvh.constraint_schema import SCHEMA, Library, Record, Source, library_from_json, write_library
 from intrepid_dvh.constraints import Constraint, unmatched
+from intrepid_dvh.curve import DoseStatistics
 from intrepid_dvh.scorecard import score_plan
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnreadableFile
 
@@ -220,3 +221,34 @@ def test_the_command_line_refuses_what_a_library_cannot_hold(capsys, golden, tmp
 def test_results_can_be_replaced_by_name():
     [result] = check_constraints([ramp("Heart", 30.0)], ["V20Gy < 50%"])
     assert replace(result, compliance=None).failed
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical", "observed", "compliance", "delta_dose", "delta_volume"),
+    [
+        ("CV15Gy < 60%", "CV15GY_% < 60%", 50.0, True, 3.0, -10.0),
+        ("DC10cc >= 5Gy", "DC10CC_GY >= 5GY", 3.0, False, -2.0, 20.0 / 3),
+        ("V15Gy[cc] > 40cc", "V15GY_CC > 40CC", 50.0, True, 3.0, 10.0),
+        ("Max[%] < 107%", "MAX[%] < 107%", 60.0, True, -47.0, None),
+        ("DHI < 2", "DHI < 2", 1.92, True, -0.08, None),
+        ("DNTCP < 0.6", "DNTCP < 0.6", 0.5, True, -0.1, None),
+    ],
+)
+def test_constraints_beyond_rs_grammar(text, canonical, observed, compliance, delta_dose, delta_volume):
+    dvh = ramp("Lung", 30.0, prescription_gy=50.0, stated=DoseStatistics(max_gy=30.0))
+    [result] = check_constraints([dvh], [text], NTCPtd50=15.0, NTCPm=0.3, NTCPn=1.0)
+    assert (result.constraint, result.compliance) == (canonical, compliance)
+    assert (result.observed, result.delta_dose) == pytest.approx((observed, delta_dose), rel=1e-3)
+    if delta_volume is None:
+        assert (result.delta_volume, result.distance) == (None, None)
+    else:
+        assert result.delta_volume == pytest.approx(delta_volume)
+        assert result.distance > 0
+
+
+def test_the_distance_of_a_complement_is_that_of_its_own_curve():
+    # Coldest volume below d of this ramp is 100 d / 30 cc; the point (15 Gy, 60 cc) lies 10 cc above that line.
+    [result] = check_constraints([ramp("Lung", 30.0)], ["CV15Gy_cc < 60cc"])
+    slope = 100 / 30
+    assert result.distance == pytest.approx(10 / np.hypot(1, slope))
+    assert result.nearest_volume == pytest.approx(slope * result.nearest_dose)

@@ -95,7 +95,7 @@ def test_scaling_the_dose_scales_what_is_a_dose(doses, factor):
         ("CV25Gy_cc", "CV25GY_CC", 25.0, "cc"),
         ("DC10cc[cGy]", "DC10CC_CGY", 1000.0, "cGy"),
         ("Mean[Gy]", "DMEAN_GY", 50.0, "Gy"),
-        ("Max[%]", "DMAX_%", 166.6666666667, "%"),
+        ("Max[%]", "MAX[%]", 166.6666666667, "%"),
     ],
 )
 def test_tg263_forms(text, canonical, value, unit):
