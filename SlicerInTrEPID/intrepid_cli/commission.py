@@ -41,7 +41,7 @@ def command(
         spectrum=read_spectrum(beam_model) if beam_model else None,
         spectrum_source=beam_model.name if beam_model else "",
         ct_curve=[CTCurvePoint(*map(float, point)) for point in points],
-        ct_curve_source=curve.source if curve else "",
+        ct_curve_source=ct_curve.name if ct_curve else "",
     )
     save_profile(profile, out)
     residuals = {field.name: field.residual_percent for field in profile.fields}
