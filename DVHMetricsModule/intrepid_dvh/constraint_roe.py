@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from intrepid_dvh.constraint_schema import SCHEMA, Library, Record, check_library
+from intrepid_dvh.constraint_schema import SCHEMA, LeftOut, Library, Record, check_library
 from intrepid_dvh.metric_grammar import parse_metric
 from intrepid_rt.atomic import write_text
 from intrepid_rt.errors import InvalidSetting, UnreadableFile
@@ -24,7 +24,7 @@ def looks_like_roe(content: Any) -> bool:
 
 
 def library_from_roe(content: dict[str, Any], source: str) -> Library:
-    """Return the limits on dose and volume as records; limits on NTCP models cannot be kept and are named in ``notes``.
+    """Return the limits on dose and volume as records; limits on NTCP models are kept in ``left_out``.
 
     Criteria become mandatory limits, guidelines ideal ones; all are upper limits, as ROE takes them.
 
@@ -33,14 +33,14 @@ def library_from_roe(content: dict[str, Any], source: str) -> Library:
     UnreadableFile : a criterion lacks its function or limit, or a number is none.
     """
     records: list[Record] = []
-    notes: list[str] = []
+    left_out: list[LeftOut] = []
     fractions = content.get("numFrx")
     for organ, rules in content["structures"].items():
         for group, level in _LEVELS.items():
             for name, rule in (rules.get(group) or {}).items():
                 metric, unit, scale = _metric(rule, f"{source}: {organ}, {name}")
                 if metric is None:
-                    notes.append(f"{organ}: the limit on {name} ({rule['function']}) was left out.")
+                    left_out.append(LeftOut(organ, f"{name} ({rule['function']}) <= {rule.get('limit')}", level))
                     continue
                 limit = _number(rule.get("limit"), f"{source}: {organ}, {name}") * scale
                 record = Record(
@@ -56,7 +56,7 @@ def library_from_roe(content: dict[str, Any], source: str) -> Library:
                     ideal=limit if level == "ideal" else None,
                 )
                 records.append(record)
-    library = Library(schema=SCHEMA, name=content.get("name", source), records=tuple(records), notes=tuple(notes))
+    library = Library(schema=SCHEMA, name=content.get("name", source), records=tuple(records), left_out=tuple(left_out))
     check_library(library)
     return library
 

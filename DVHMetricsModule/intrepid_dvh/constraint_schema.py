@@ -87,17 +87,31 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         ]
 
 
+class LeftOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit of another format that no record can hold, such as one on a named NTCP model."""
+
+    organ: str
+    rule: str
+    level: str
+
+
 class Library(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """A named set of records; ``notes`` tells what a conversion from another format had to leave out."""
+    """A named set of records, and what a conversion from another format could not make a record of."""
 
     schema: str
     name: str
     records: tuple[Record, ...]
-    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, one line each."""
+        return [f"{lost.organ}: the limit {lost.rule} cannot be evaluated here." for lost in self.left_out]
 
     def constraints(self) -> list[Constraint]:
-        """Return the constraints of all records."""
-        return [constraint for record in self.records for constraint in record.constraints()]
+        """Return the constraints of all records; those left out come too, and get results without verdict."""
+        known = [constraint for record in self.records for constraint in record.constraints()]
+        return known + [Constraint(lost.rule, structure=lost.organ, level=lost.level) for lost in self.left_out]
 
 
 def read_library(path: str | Path) -> Library:

@@ -118,11 +118,14 @@ ROE = {
 
 def test_roe_criteria_become_limits_and_models_are_named():
     found = library_from_roe(ROE, "roe.json")
-    assert [c.text for c in found.constraints()] == ["V20Gy <= 30%", "DMEAN <= 20Gy"]
-    assert [c.level for c in found.constraints()] == ["mandatory", "ideal"]
+    assert [c.text for c in found.constraints()] == ["V20Gy <= 30%", "DMEAN <= 20Gy", "NTCP (ntcp) <= 0.2"]
+    assert [c.level for c in found.constraints()] == ["mandatory", "ideal", "mandatory"]
     assert found.records[0].fractions == (15, 15)
     assert found.records[0].alpha_beta_gy == 3
-    assert "NTCP (ntcp) was left out" in found.notes[0]
+    assert "NTCP (ntcp) <= 0.2 cannot be evaluated" in found.notes[0]
+    *_, lost = check_constraints([ramp("Lung-GTV", 30.0, fractions=15)], found.constraints())
+    assert lost.compliance is None
+    assert lost.failed
 
 
 def test_roe_is_written_back(tmp_path):
