@@ -1,6 +1,7 @@
 """DVH exports of Monaco (5)."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from intrepid_dvh.curve import DVH
@@ -25,6 +26,9 @@ def read_monaco(source: Source, options: Options) -> list[DVH]:
     """Read an export of Monaco; the kind of table is told by its shape, a differential one holds volume per bin."""
     header = _header(source, options)
     rows, date = _rows(source)
+    # Names stand before the numbers, so that only here the lines are known to be a table.
+    numbers = "\n".join(" ".join(line.text.split()[-2:]) for _, line in rows)
+    source = replace(source, decimal_comma=Source.of_text(source.path, numbers).decimal_comma)
     header["date"] = date
     names = list(dict.fromkeys(name for name, _ in rows))
     return finished(

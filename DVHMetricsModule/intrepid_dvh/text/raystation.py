@@ -1,6 +1,7 @@
 """DVH exports of RayStation (9A and newer)."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from intrepid_dvh.curve import DVH
@@ -53,19 +54,21 @@ def _structure(
     header |= told_header(options, dose_unit)
     rows = [row for row in block[1:] if row.text.strip() and not row.text.startswith("#")]
     columns = columns_of(source.table(rows, columns=2), dose=0, volume_percent=1)
-    section = Section(header, columns, per_dose=True)
-    warnings = _warnings(source, block, section, prescription)
-    section = Section(header, columns, per_dose=True, warnings=warnings)
+    outside = text_field(block, r"#Roi volume fraction outside grid\s*:") or ""
+    section = Section(header, columns, per_dose=True, outside_percent=source.number(outside.partition("[")[0]) or 0.0)
+    section = replace(section, warnings=_warnings(section, prescription))
     return with_volume(section, told_volume(options, name) or stated)
 
 
-def _warnings(source: Source, block: list[Line], section: Section, prescription: str | None) -> tuple[str, ...]:
+def _warnings(section: Section, prescription: str | None) -> tuple[str, ...]:
     found = []
     if section.is_differential:
         found.append(_ASSUMED)
     if prescription and unit_of_dose(prescription) is None:
         found.append(f"The prescription {prescription} has no unit; it is taken to be in that of the doses.")
-    outside = source.number((text_field(block, r"#Roi volume fraction outside grid\s*:") or "").partition("[")[0])
-    if outside:
-        found.append(f"{outside:g} % of {section.header['structure']} lie outside the dose grid.")
+    if section.outside_percent:
+        name = section.header["structure"]
+        found.append(
+            f"{section.outside_percent:g} % of {name} lie outside the dose grid; how the curve counts them is unknown."
+        )
     return tuple(found)

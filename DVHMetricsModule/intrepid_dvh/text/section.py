@@ -1,7 +1,7 @@
 """One structure of an export on its way to a DVH: complete the columns, make the curve cumulative, judge the result."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ class Section:
     columns : the table as read; columns that the file lacks are NaN.
     differential : what the file says the table is; None decides by shape.
     per_dose : a differential volume is per unit dose, else per bin.
+    outside_percent : the part of the structure that the file says lies outside the dose grid.
     warnings : what a reader of the numbers must know.
     """
 
@@ -30,7 +31,8 @@ class Section:
     columns: Columns
     differential: bool | None = None
     per_dose: bool = False
-    warnings: tuple[str, ...] = field(default=())
+    outside_percent: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_differential(self) -> bool:
@@ -98,6 +100,7 @@ def _finished(section: Section, notes: tuple[str, ...], path: Path) -> DVH:
     dvh = dvh_of(
         header, cumulative, differential=differential, warnings=(*section.warnings, *notes, *_rises(cumulative))
     )
+    dvh = replace(dvh, volume_outside_dose_cc=(header["structVol"] or 0.0) * section.outside_percent / 100)
     if dvh.patient_id:
         return dvh
     anonymous = f"The file names no patient; {path.stem} stands in for the patient ID."

@@ -105,6 +105,7 @@ SAME_CURVE = {
     "masterplan differential": masterplan(table(np.arange(CENTRES.size), CENTRES, PER_BIN / 2), mode="Differential"),
     "monaco": monaco(table(DOSE, VOLUME, separator="    ")),
     "monaco one blank line, no fixed spacing": monaco(table(DOSE, VOLUME)).replace("\n\n\n2022", "\n\n2022"),
+    "monaco decimal comma": monaco(table(DOSE, VOLUME).replace(".", ",")),
     "monaco differential": monaco(table(CENTRES, PER_BIN, separator="  ")),
     "prosoma": prosoma(table(DOSE / 0.6, DOSE, PERCENT)),
     "prosoma absolute": prosoma(table(DOSE, VOLUME), titles="Dose [Gy]\tVolume [cm³]"),
@@ -238,3 +239,22 @@ def test_information_that_makes_no_sense_is_refused(tmp_path):
         read_dvh_files([path], options=Options(info={"doseRx": "sixty"}))
     with pytest.raises(InvalidSetting, match="in cc by name"):
         read_dvh_files([path], options=Options(info={"structVol": {"PTV": 1}, "volumeUnit": "PERCENT"}))
+
+
+def test_a_part_outside_the_dose_grid_is_reported(tmp_path):
+    path = tmp_path / "raystation.txt"
+    text = SAME_CURVE["raystation spaces"].replace(
+        "#RoiVolume", "#Roi volume fraction outside grid: 2.5 [%]\n#RoiVolume"
+    )
+    path.write_text(text)
+    [dvh] = read_dvh_files([path])
+    assert dvh.volume_outside_dose_cc == pytest.approx(5.0)
+    assert "2.5 % of PTV lie outside" in dvh.warnings[0]
+
+
+def test_a_prescription_without_unit_is_taken_in_that_of_the_doses_and_said(tmp_path):
+    path = tmp_path / "raystation.txt"
+    path.write_text(raystation(table(DOSE * 100, PERCENT), "cGy", "#Rx dose: 6000\n"))
+    [dvh] = read_dvh_files([path])
+    assert dvh.prescription_gy == pytest.approx(60)
+    assert "has no unit" in dvh.warnings[0]
