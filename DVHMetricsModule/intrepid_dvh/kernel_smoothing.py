@@ -159,10 +159,18 @@ def _blocks(count: int, blocks: int) -> list[slice]:
 def _quartic_fits(x: np.ndarray, y: np.ndarray, blocks: int) -> tuple[float, float]:
     residual, product = 0.0, 0.0
     for members in _blocks(x.size, blocks):
-        fit = np.polynomial.Polynomial.fit(x[members], y[members], _QUARTIC - 1)
+        fit = _quartic(x[members], y[members])
         residual += float(np.sum((y[members] - fit(x[members])) ** 2))
         product += float(np.sum(fit.deriv(2)(x[members]) * fit.deriv(4)(x[members])))
     return residual, product / x.size
+
+
+def _quartic(x: np.ndarray, y: np.ndarray) -> np.polynomial.Polynomial:
+    """Return the least-squares quartic; not by ``Polynomial.fit``, which warns where x is nearly constant."""
+    domain = (float(x.min()), float(x.max()))
+    scaled = (2 * x - sum(domain)) / (domain[1] - domain[0])
+    coefficients = np.linalg.lstsq(np.vander(scaled, _QUARTIC, increasing=True), y, rcond=None)[0]
+    return np.polynomial.Polynomial(coefficients, domain=domain)
 
 
 def _pilot_bandwidth(variance: float, curvature_product: float, count: int) -> float:
