@@ -5,10 +5,11 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from intrepid_dvh.constraint_files import read_constraint_table
+from intrepid_dvh.constraint_files import parse_constraint_table
 from intrepid_dvh.constraint_roe import library_from_roe, looks_like_roe
 from intrepid_dvh.constraint_schema import SCHEMA, Library, Record, library_from_json
 from intrepid_dvh.constraints import Constraint
+from intrepid_dvh.text.decoding import Options, decoded_bytes
 from intrepid_rt.errors import MissingObject, UnreadableFile
 
 
@@ -31,11 +32,11 @@ def library_or_table(source: str | Path) -> Library | list[Constraint]:
     if str(source) in template_names():
         return read_template(str(source))
     path = Path(source)
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise MissingObject(f"{source} is neither a file nor a template; templates are {', '.join(template_names())}.")
     raw = path.read_bytes()
     if not raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
-        return read_constraint_table(path)
+        return parse_constraint_table(decoded_bytes(raw, path, Options()), str(path))
     return _from_json(raw, path)
 
 

@@ -28,6 +28,7 @@ FORMATS = "Eclipse, CadPlan, MasterPlan, Pinnacle, Monaco, HiArt, RayStation, Pr
 @click.option("--constraints", type=click.Path(path_type=Path), metavar="FILE", help="Constraints to check.")
 @click.option("--signed", is_flag=True, help="Deviations and distances positive where violated, else negative.")
 @click.option("--sort-by", multiple=True, metavar="KEY", help="Order of the constraints, such as observed; repeatable.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Diagram per patient: png, svg or pdf.")
 @click.option("--dump", is_flag=True, help="Add header and curve as read.")
 @json_option
 def command(files: tuple[str, ...], **options: Any) -> int:
@@ -35,6 +36,7 @@ def command(files: tuple[str, ...], **options: Any) -> int:
 
     Exits with 1 if a constraint is violated or could not be evaluated.
     """
+    from intrepid_dvh.constraint_reading import read_constraints
     from intrepid_dvh.results import selected
     from intrepid_dvh.text.reading import read_dvh_files
 
@@ -42,8 +44,11 @@ def command(files: tuple[str, ...], **options: Any) -> int:
     dvhs = selected(dvhs, patients=options["patients"], structures=options["structures"], regex=options["regex"])
     model_args = _model_args(options["model_args"])
     structures = [_structure(dvh, options, model_args) for dvh in dvhs]
-    constraints, warnings = _constraints(dvhs, options, model_args)
-    result = {"structures": structures, "constraints": constraints, "warnings": warnings}
+    wanted = read_constraints(options["constraints"]) if options["constraints"] else []
+    constraints, warnings = _constraints(dvhs, wanted, options, model_args)
+    result: dict[str, Any] = {"structures": structures, "constraints": constraints, "warnings": warnings}
+    if options["plot"]:
+        result["plots"] = _plot(dvhs, wanted, options["plot"])
     report(result, _text(result), as_json=options["as_json"])
     failed = any(row["compliance"] is not True and row["level"] != "ideal" for row in constraints)
     return CHECK_FAILED if failed else DONE
@@ -120,30 +125,37 @@ def _listed(given: str) -> list[str]:
 
 
 def _constraints(
-    dvhs: list, options: dict[str, Any], model_args: dict[str, Any]
+    dvhs: list, wanted: list, options: dict[str, Any], model_args: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    from intrepid_dvh.constraint_reading import read_constraints
     from intrepid_dvh.constraints import check_constraints, unmatched
     from intrepid_dvh.results import constraint_result
     from intrepid_rt.errors import InvalidSetting
 
     warnings = list(dict.fromkeys(warning for dvh in dvhs for warning in dvh.warnings))
-    if options["constraints"] is None:
-        return [], warnings
-    constraints = read_constraints(options["constraints"])
-    lost = unmatched(dvhs, constraints)
-    if len(lost) == len(constraints):
+    lost = unmatched(dvhs, wanted)
+    if wanted and len(lost) == len(wanted):
         raise InvalidSetting(f"No constraint of {options['constraints']} is for a structure at hand; check the names.")
     warnings += [f"{c.text} is for {c.structure} of {c.patient}, which matches no DVH." for c in lost]
     rows = check_constraints(
         dvhs,
-        constraints,
+        wanted,
         interp=options["interp"],
         signed=options["signed"],
         sort_by=_sort_fields(options["sort_by"]),
         **model_args,
     )
     return [constraint_result(row) for row in rows], warnings
+
+
+def _plot(dvhs: list, constraints: list, path: Path) -> list[str]:
+    from intrepid_dvh.plot_limits import panels
+    from intrepid_dvh.plots import save_figures, show_panels
+    from intrepid_rt.errors import InvalidSetting
+
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise InvalidSetting(f"{path} should end in .png, .svg or .pdf.")
+    shown = panels(dvhs)
+    return [str(file) for file in save_figures(show_panels(shown, constraints=constraints), shown, path)]
 
 
 _SORT_FIELDS = {
@@ -176,6 +188,7 @@ def _text(result: dict[str, Any]) -> str:
         for text, metric in structure["metrics"].items():
             lines.append(f"    {text:<14} {_value(metric)}")
     lines += [_verdict(row) for row in result["constraints"]]
+    lines += [f"wrote {path}" for path in result.get("plots", [])]
     return "\n".join(lines)
 
 

@@ -104,3 +104,12 @@ def test_text_for_people_names_violations(capsys, golden, tables):
     text = capsys.readouterr().out
     assert "VIOLATED       P123  HEART  D10CC_% < 20%, observed 49.9694 %" in text
     assert "Research software" in text
+
+
+def test_diagrams_are_written_per_patient(capsys, tables, golden, tmp_path):
+    constraints = golden / "dvhmetrics" / "constraints_tab.txt"
+    arguments = ["--structure", "HEART", "--constraints", constraints, "--plot", tmp_path / "dvh.svg"]
+    _, result = run_json(capsys, tables, *arguments)
+    assert result["plots"] == [str(tmp_path / f"dvh_{patient}.svg") for patient in ("P123", "P234", "P345")]
+    assert all("</svg>" in (tmp_path / f"dvh_{patient}.svg").read_text() for patient in ("P123", "P234", "P345"))
+    assert run(["dvh-text", str(tables), "--plot", str(tmp_path / "dvh.xyz")]) == 2
