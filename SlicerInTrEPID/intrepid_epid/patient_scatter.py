@@ -88,9 +88,11 @@ def scatter_sources(beam: PrimaryBeam, fluence: PortalImage) -> ScatterSources:
     """Gather the voxels that the beam reaches into blocks, weighted by electrons and attenuated fluence."""
     density = beam.anatomy.density
     lit, at, incident = _lit_voxels(beam, fluence)
+    groups, energy = _energy_groups(beam)
+    if len(at) == 0:  # the field passes the patient by
+        return ScatterSources(np.empty((0, 3)), np.empty((0, len(energy))), energy)
     depth_mm = beam.frame.source_to_axis_mm - beam.frame.to_gantry(at)[:, 2]
     at_voxel = incident * (beam.frame.source_to_axis_mm / depth_mm) ** 2
-    groups, energy = _energy_groups(beam)
     arriving = beam.transmitted(beam.thickness_g_cm2(at), groups) * at_voxel[:, None]
     per_gram = np.array([MATERIALS[name].electrons_mol_g for name in beam.anatomy.materials])
     electrons = density.values[lit] * per_gram[beam.anatomy.material[lit]] * AVOGADRO_PER_MOL * density.voxel_volume_cc

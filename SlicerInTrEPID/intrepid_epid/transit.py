@@ -54,7 +54,7 @@ class PrimaryBeam:
         mu = self.attenuation_cm2_g.astype(np.float32)
         # In blocks, so that the (points, energies) array stays small beside the grids.
         blocks = [np.exp(-(part @ mu)) @ weighted for part in np.array_split(flat, max(1, len(flat) // 50_000))]
-        return np.concatenate(blocks).reshape(*thickness_g_cm2.shape[:-1], *response.shape[1:])
+        return np.concatenate(blocks).reshape((*thickness_g_cm2.shape[:-1], *response.shape[1:]))
 
     def pixel_positions_lps_mm(self, image: PortalImage) -> NDArray:
         """LPS positions (rows, columns, 3) of the pixels of an imager plane."""
