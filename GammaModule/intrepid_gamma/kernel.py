@@ -159,7 +159,24 @@ def _affine_box_minimum(offset, slope, weight, centre, box, relevant):
 
 
 @njit(cache=True, error_model="numpy")
-def _bounds_of_box(poly, point, metric, box, alpha, relevant, best):
+def _slope(poly, z, y, x):
+    along_z = poly[4] + poly[5] * x + y * (poly[6] + poly[7] * x)
+    along_y = poly[2] + poly[3] * x + z * (poly[6] + poly[7] * x)
+    return along_z, along_y, poly[1] + poly[3] * y + z * (poly[5] + poly[7] * y)
+
+
+@njit(cache=True, error_model="numpy")
+def _first_guess(poly, point, metric, box, relevant):
+    """Return the minimum t of the objective with h linearised where the box is nearest, and the linear h there."""
+    z, y, x = _clip(point[0], box[0], box[1]), _clip(point[1], box[2], box[3]), _clip(point[2], box[4], box[5])
+    slope = _slope(poly, z, y, x)
+    offset = _residual(poly, z, y, x) - slope[0] * z - slope[1] * y - slope[2] * x
+    z, y, x = _affine_box_minimum(offset, slope, metric, point, box, relevant)
+    return (z, y, x), offset + slope[0] * z + slope[1] * y + slope[2] * x
+
+
+@njit(cache=True, error_model="numpy")
+def _bounds_of_box(poly, point, metric, box, alpha, relevant, t, best):
     """Improve ``best`` inside a box and say whether the box needs no division.
 
     The lower bound is that of the convex function f - sum alpha (t - low)(high - t) <= f, with Huber's function of h
@@ -167,26 +184,23 @@ def _bounds_of_box(poly, point, metric, box, alpha, relevant, best):
     whatever t is.
     """
     z0, z1, y0, y1, x0, x1 = box
-    (pz, py, px), (gz, gy, gx), (az, ay, ax) = point, metric, alpha
+    (pz, py, px), (gz, gy, gx), (az, ay, ax), (z, y, x) = point, metric, alpha, t
     weight = (gz + az, gy + ay, gx + ax)
     centre = (
         (gz * pz + 0.5 * az * (z0 + z1)) / weight[0],
         (gy * py + 0.5 * ay * (y0 + y1)) / weight[1],
         (gx * px + 0.5 * ax * (x0 + x1)) / weight[2],
     )
-    z, y, x = _clip(pz, z0, z1), _clip(py, y0, y1), _clip(px, x0, x1)
     for _ in range(_MOST_STEPS):
-        along_z = poly[4] + poly[5] * x + y * (poly[6] + poly[7] * x)
-        along_y = poly[2] + poly[3] * x + z * (poly[6] + poly[7] * x)
-        along_x = poly[1] + poly[3] * y + z * (poly[5] + poly[7] * y)
+        slope = _slope(poly, z, y, x)
         h = _residual(poly, z, y, x)
         v = _clip(h, -relevant, relevant)
         dz, dy, dx = z - pz, y - py, x - px
         value = h * h + gz * dz * dz + gy * dy * dy + gx * dx * dx
         deficit = (h - v) ** 2 + az * (z - z0) * (z1 - z) + ay * (y - y0) * (y1 - y) + ax * (x - x0) * (x1 - x)
-        fall_z = 2.0 * (gz * dz + v * along_z) + az * (2.0 * z - z0 - z1)
-        fall_y = 2.0 * (gy * dy + v * along_y) + ay * (2.0 * y - y0 - y1)
-        fall_x = 2.0 * (gx * dx + v * along_x) + ax * (2.0 * x - x0 - x1)
+        fall_z = 2.0 * (gz * dz + v * slope[0]) + az * (2.0 * z - z0 - z1)
+        fall_y = 2.0 * (gy * dy + v * slope[1]) + ay * (2.0 * y - y0 - y1)
+        fall_x = 2.0 * (gx * dx + v * slope[2]) + ax * (2.0 * x - x0 - x1)
         gap = max(fall_z * (z - z0), fall_z * (z - z1)) + max(fall_y * (y - y0), fall_y * (y - y1))
         gap += max(fall_x * (x - x0), fall_x * (x - x1))
         best = min(best, value)
@@ -194,8 +208,8 @@ def _bounds_of_box(poly, point, metric, box, alpha, relevant, best):
             return best, True
         if gap < 0.1 * deficit:
             break
-        offset = h - along_z * z - along_y * y - along_x * x
-        z, y, x = _affine_box_minimum(offset, (along_z, along_y, along_x), weight, centre, box, relevant)
+        offset = h - slope[0] * z - slope[1] * y - slope[2] * x
+        z, y, x = _affine_box_minimum(offset, slope, weight, centre, box, relevant)
     return best, False
 
 
@@ -226,10 +240,13 @@ def _minimum_in_cell(poly, point, metric, best, boxes):
         nearest = max(low, -high, 0.0)
         limit = _prune_level(best)
         if distance + nearest * nearest < limit:
-            # Where |h| is larger, f is beyond the limit: there h^2 may be replaced by its tangent, which bends less.
+            # Where |h| is larger, f is beyond the limit. Huber's function is below h^2 for any ``relevant``; it bends
+            # the less the smaller that is, and is still tight at a minimum with a smaller |h|.
             relevant = min(math.sqrt(limit - distance), max(-low, high))
+            t, v = _first_guess(poly, point, metric, box, relevant)
+            relevant = min(relevant, 1.2 * abs(v) + 0.02 * relevant)
             alpha = _convexity_deficit(poly, box, relevant, metric)
-            best, settled = _bounds_of_box(poly, point, metric, box, alpha, relevant, best)
+            best, settled = _bounds_of_box(poly, point, metric, box, alpha, relevant, t, best)
             if not settled and top + 2 < _MOST_BOXES:  # deeper would be a box below rounding: 2^-40 of a cell
                 top = _divide(boxes, top, box, alpha, metric)
         if top < 0:

@@ -16,6 +16,6 @@ def installed() -> Path:
     if not done.exists() or done.read_text() != wanted:
         print("Installing", ", ".join(PACKAGES), "into", FOLDER.name, flush=True)
         subprocess.run([sys.executable, "-m", "venv", FOLDER], check=True)
-        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+        subprocess.run([PYTHON, "-m", "pip", "install", "-qq", *PACKAGES], check=True)
         done.write_text(wanted)
     return PYTHON
