@@ -65,9 +65,28 @@ def _extension(wanted: Grid, density: Grid) -> tuple[NDArray, NDArray]:
 
 
 def _averaged(source: Grid, lattice: Grid) -> NDArray:
-    """Average over each voxel of ``lattice``: as many samples along each axis as source voxels fit into it."""
-    if lattice.same_lattice(source):
-        return source.values.astype(np.float32)
+    """Average of the source over each voxel of ``lattice``; nothing lies beyond the outermost source voxels."""
+    to_source = source.lps_to_index @ lattice.index_to_lps
+    steps = np.diag(to_source)[:3]
+    if np.allclose(to_source[:3, :3], np.diag(steps), atol=1e-6):
+        return _averaged_along_axes(source.values, lattice.shape, steps[::-1], to_source[2::-1, 3])
+    return _averaged_by_samples(source, lattice)
+
+
+def _averaged_along_axes(values: NDArray, shape: tuple[int, ...], steps: NDArray, offsets: NDArray) -> NDArray:
+    """Exact averages, axis by axis: voxel n of the result spans ``offset + step * (n -+ 1/2)`` in source voxels."""
+    result = values.astype(np.float32)
+    for axis, (size, step, offset) in enumerate(zip(shape, steps, offsets, strict=True)):
+        ends = offset + np.sort([step * (np.arange(size) - 0.5), step * (np.arange(size) + 0.5)], axis=0)
+        faces = np.arange(values.shape[axis] + 1) - 0.5
+        inside = np.clip(ends[:, :, None], faces[:-1], faces[1:])
+        share = ((inside[1] - inside[0]) / abs(step)).astype(np.float32)
+        result = np.moveaxis(np.tensordot(share, result, axes=(1, axis)), 0, axis)
+    return np.ascontiguousarray(result)
+
+
+def _averaged_by_samples(source: Grid, lattice: Grid) -> NDArray:
+    """Average over turned voxels: as many samples along each axis as source voxels fit into it."""
     finest = min(source.spacing_mm)
     counts = [int(np.clip(np.ceil(s / finest - 0.01), 1, 5)) for s in lattice.spacing_mm]
     offsets = [(np.arange(n) + 0.5) / n - 0.5 for n in counts]
