@@ -84,17 +84,21 @@ def _density(ct: Grid, curve: CTCurve, structures: StructureSet | None) -> tuple
     beyond = curve.fraction_beyond(ct.values)
     if beyond > 0:
         notes.append(f"{100 * beyond:.2g} % of the CT lies above the last point of the CT curve ({curve.hu[-1]:g} HU).")
-    external = structures.external if structures else None
-    if external is None or external.is_empty:
+    patient = patient_mask(structures, ct)
+    if patient is None:
         notes.append("No patient outline (EXTERNAL or BODY) was found: everything in the CT counts as patient.")
     else:
-        density[~_widened(structure_mask(external, ct))] = AIR_G_CC
+        density[~patient] = AIR_G_CC
     return Grid(density, ct.index_to_lps, ct.frame_of_reference_uid), tuple(notes)
 
 
-def _widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    # Voxels that the outline cuts keep their partial density: the mask grows by one voxel within its planes.
-    return ndimage.binary_dilation(mask, ndimage.generate_binary_structure(2, 1)[None])
+def patient_mask(structures: StructureSet | None, grid: Grid) -> NDArray[np.bool_] | None:
+    """Voxels that the patient outline holds or cuts, (nz, ny, nx); None without an outline."""
+    external = structures.external if structures else None
+    if external is None or external.is_empty:
+        return None
+    # Voxels that the outline cuts belong to it: the mask of centres grows by one voxel within its planes.
+    return ndimage.binary_dilation(structure_mask(external, grid), ndimage.generate_binary_structure(2, 1)[None])
 
 
 def _planned(selection: Selection, plan: Plan) -> tuple[DoseGrid | None, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from intrepid_cli.verification.inputs import Inputs
+from intrepid_cli.verification.inputs import Inputs, patient_mask
 from intrepid_cli.verification.suitability import notes_on
 from intrepid_epid.beam_model import BeamModel
 from intrepid_epid.calculation_grid import CalculationGrid
@@ -40,13 +40,16 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
     # Every beam's geometry first: what cannot be taken is refused before minutes of work on the others.
     geometries = [static_frame(beam, inputs.plan.patient_position) for beam, _ in inputs.beams]
     files = [file for _, file in inputs.selection.beams]
+    patient = patient_mask(inputs.structure_set, tools.wanted)
     for number, ((beam, frame), file, geometry) in enumerate(zip(inputs.beams, files, geometries, strict=True)):
         primary_beam = PrimaryBeam(anatomy, tools.model.spectrum, geometry)
         signal = binned(frame.repaired)
         progress(number / len(inputs.beams), f"{beam.name}: portal dose")
         portal = transit_portal_dose(signal, tools.profile, primary_beam)
         progress((number + 0.4) / len(inputs.beams), f"{beam.name}: dose in the patient")
-        dose = tools.dose_model(portal, primary_beam)
+        dose = tools.grid.cropped(tools.dose_model(portal, primary_beam))
+        # The beam's path through air is of no interest and would draw isodoses outside the patient.
+        inside = dose if patient is None else np.where(patient, dose, np.float32(0))
         point = beam.control_points[0]
         yield BeamResult(
             number=beam.number,
@@ -55,7 +58,7 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
             meterset_mu=beam.meterset_mu,
             frame=geometry,
             portal_dose=portal.total_gy,
-            dose=DoseGrid(tools.grid.cropped(dose), tools.wanted.index_to_lps, tools.wanted.frame_of_reference_uid),
+            dose=DoseGrid(inside, tools.wanted.index_to_lps, tools.wanted.frame_of_reference_uid),
             epid=signal,
             portal_image_file=file.path.name,
             portal_image_sop_uid=frame.sop_instance_uid,
