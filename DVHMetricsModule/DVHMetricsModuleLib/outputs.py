@@ -67,16 +67,15 @@ def fill_constraints(node: Any, results: Sequence[tuple[str, ConstraintResult]])
 
 
 def add_mark(scene: Any, chart: Any) -> Any:
-    """Add a chart series of one point, for the constraint that is looked at; it is hidden until it is set."""
+    """Add a chart series for the constraint that is looked at; it is hidden until it is set."""
     table = scene.AddNewNodeByClass("vtkMRMLTableNode", "Constraint point")
     series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", "Constraint")
     series.SetAndObserveTableNodeID(table.GetID())
     series.SetXColumnName("Dose")
     series.SetYColumnName("Volume")
     series.SetPlotType(series.PlotTypeScatter)
-    series.SetLineStyle(series.LineStyleNone)
-    series.SetMarkerStyle(series.MarkerStyleDiamond)
-    series.SetMarkerSize(14)
+    series.SetMarkerStyle(series.MarkerStyleNone)
+    series.SetLineWidth(3)
     series.SetColor(0.75, 0.1, 0.1)
     chart.SetNodeReferenceID(MARK, series.GetID())
     return series
@@ -91,8 +90,10 @@ def set_mark(chart: Any, point: tuple[float, float] | None, label: str = "") -> 
         if chart.HasPlotSeriesNodeID(series.GetID()):
             chart.RemovePlotSeriesNodeID(series.GetID())
         return
-    # Twice, because VTK complains about a series of a single point.
-    _fill(series.GetTableNode(), {"Dose": [point[0]] * 2, "Volume": [point[1]] * 2})
+    # A cross drawn as one line: shown alike by all chart views, unlike markers.
+    arms = np.array([(-1, 0), (1, 0), (0, 0), (0, -1), (0, 1)]) * (0.02 * max(point[0], 1.0), 3.0)
+    cross = np.array(point) + arms
+    _fill(series.GetTableNode(), {"Dose": cross[:, 0].tolist(), "Volume": cross[:, 1].tolist()})
     series.SetName(label)
     if not chart.HasPlotSeriesNodeID(series.GetID()):
         chart.AddAndObservePlotSeriesNodeID(series.GetID())

@@ -7,7 +7,8 @@ from intrepid_rt.errors import InvalidSetting
 # Offered for completion: ICRU 83 and TG-263 ways to ask, then indices and models.
 COMMON_METRICS = (
     "D98%", "D95%", "D90%", "D50%", "D2%", "D1cc", "D0.03cc", "DMEAN", "DMIN", "DMAX", "DMEDIAN", "DSD",
-    "V95%", "V100%", "V107%", "V5Gy", "V10Gy", "V20Gy", "V30Gy", "V20Gy_cc", "CV20Gy_cc", "DHI", "DEUD", "DNTCP", "DTCP",
+    "V95%", "V100%", "V107%", "V5Gy", "V10Gy", "V20Gy", "V30Gy", "V20Gy_cc", "CV20Gy_cc",
+    "DHI", "DEUD", "DNTCP", "DTCP",
 )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def model_arguments(text: str) -> dict[str, float]:
     """
     arguments: dict[str, float] = {}
     for part in split_metrics(text):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
+        name, _, value = (piece.strip() for piece in part.partition("="))
         try:
             arguments[name] = float(value)
         except ValueError:

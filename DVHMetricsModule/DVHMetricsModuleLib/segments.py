@@ -1,6 +1,7 @@
-"""Segments of a segmentation node as positions with volumes: contours where there are any, else surface, else voxels."""
+"""Segments as positions with volumes: contours where there are any, else the surface, else voxels."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def _polylines(poly_data: Any) -> list[NDArray]:
     lines = poly_data.GetLines()
     offsets = vtk_to_numpy(lines.GetOffsetsArray())
     connectivity = vtk_to_numpy(lines.GetConnectivityArray())
-    found = [points[connectivity[a:b]] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    found = [points[connectivity[a:b]] for a, b in pairwise(offsets)]
     closed = (line[:-1] if len(line) > 1 and np.allclose(line[0], line[-1], atol=1e-4) else line for line in found)
     return [line for line in closed if len(line) >= 3]
 
