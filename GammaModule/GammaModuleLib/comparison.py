@@ -59,7 +59,8 @@ def compare(
     grid = grid_of(reference)
     mask = segment_mask(scene, segmentation, segment_id, reference) if segmentation and segment_id else None
     result = gamma_indices(grid, grid_of(evaluated), [settings], mask=mask, progress=progress)[0]
-    name = f"Gamma {settings.dose_percent:g} percent {settings.distance_mm:g} mm"
+    # Without the criteria, which change when the same volume is filled again; its attributes hold them.
+    name = f"Gamma of {evaluated.GetName()}"
     gamma_node = gamma_node or scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     fill_gamma_volume(scene, gamma_node, result, reference, evaluated)
     statistics, histogram, chart = (
