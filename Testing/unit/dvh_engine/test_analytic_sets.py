@@ -46,7 +46,9 @@ def errors_against_prisms(cases: list[tuple[float, float]], *, contours: float =
 
 
 @pytest.mark.parametrize(
-    ("solid", "volume_cc"), list(zip(SOLIDS, (7.2382, 10.8573, 10.8573, 3.6191, 3.6191), strict=True)), ids=str
+    ("solid", "volume_cc"),
+    list(zip(SOLIDS, (7.2382, 10.8573, 10.8573, 3.6191, 3.6191), strict=True)),
+    ids=lambda v: getattr(v, "name", v),
 )
 def test_truth_has_the_volume_of_the_solid(solid: Solid, volume_cc: float) -> None:
     truth = solids.truth(solids.prisms_of_solid(solid, 0.0), "SI")
