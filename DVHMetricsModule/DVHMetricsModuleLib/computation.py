@@ -24,7 +24,7 @@ from intrepid_dvh.curve import DVH
 from intrepid_dvh.metrics import evaluate
 from intrepid_dvh.slabs import EndCaps
 from intrepid_dvh.structure_samples import BetweenPlanes, StructureSamples
-from intrepid_rt.errors import InvalidSetting, UnusableInput
+from intrepid_rt.errors import InvalidSetting, MissingObject, UnsupportedGeometry, UnusableInput
 from intrepid_rt.grids import DoseGrid
 from SlicerInTrEPIDLib.tables import DvhTables
 from SlicerInTrEPIDLib.volumes import LPS_TO_RAS
@@ -137,7 +137,7 @@ def compute(
                 segmentation, segment_id, end_caps=settings.end_caps, between_planes=settings.between_planes
             )
             rows += [_row(segment_id, node, grid, samples, settings) for node, grid in zip(doses, grids, strict=True)]
-        except UnusableInput as reason:
+        except (MissingObject, UnsupportedGeometry) as reason:
             left_out.append(str(reason))
     if not rows:
         raise InvalidSetting("No segment has a DVH. " + " ".join(left_out))

@@ -91,7 +91,8 @@ def set_mark(chart: Any, point: tuple[float, float] | None, label: str = "") -> 
             chart.RemovePlotSeriesNodeID(series.GetID())
         return
     # A cross drawn as one line: shown alike by all chart views, unlike markers.
-    arms = np.array([(-1, 0), (1, 0), (0, 0), (0, -1), (0, 1)]) * (0.02 * max(point[0], 1.0), 3.0)
+    doses = chart.GetNthPlotSeriesNode(0).GetTableNode().GetTable().GetColumnByName("Dose")
+    arms = np.array([(-1, 0), (1, 0), (0, 0), (0, -1), (0, 1)]) * (0.02 * doses.GetRange()[1], 3.0)
     cross = np.array(point) + arms
     _fill(series.GetTableNode(), {"Dose": cross[:, 0].tolist(), "Volume": cross[:, 1].tolist()})
     series.SetName(label)

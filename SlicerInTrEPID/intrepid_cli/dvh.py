@@ -8,6 +8,7 @@ import click
 from intrepid_cli.console import CHECK_FAILED, DONE, json_option, report
 
 if TYPE_CHECKING:
+    from intrepid_dvh.constraints import ConstraintResult
     from intrepid_dvh.curve import DVH
 
 _FILE = click.Path(path_type=Path)
@@ -43,14 +44,20 @@ def command(dose: Path, structures: Path, **options: Any) -> int:
 
     Exits with 1 if a constraint is violated or could not be evaluated.
     """
+    from intrepid_dvh.results import constraint_result
+
     dvhs, missing, warnings = _dvhs(dose, structures, options)
     shown = [_structure(dvh, options) for dvh in dvhs] + missing
-    constraints, remarks = _checked(dvhs, options)
+    checked, remarks = _checked(dvhs, options)
     if options["curves"] is not None:
         _write_curves(options["curves"], dvhs)
-    result = {"structures": shown, "constraints": constraints, "warnings": warnings + remarks}
-    report(result, _text(result), as_json=options["as_json"])
-    return CHECK_FAILED if any(row["compliance"] is not True for row in constraints) else DONE
+    result = {
+        "structures": shown,
+        "constraints": [constraint_result(row) for row in checked],
+        "warnings": warnings + remarks,
+    }
+    report(result, _text(result, checked), as_json=options["as_json"])
+    return CHECK_FAILED if any(row.failed for row in checked) else DONE
 
 
 def _dvhs(dose: Path, structures: Path, options: dict[str, Any]) -> tuple[list["DVH"], list[dict], list[str]]:
@@ -89,7 +96,7 @@ def _computed(
     from intrepid_dvh.compute import compute_dvh
     from intrepid_dvh.slabs import common_slice_spacing_mm
     from intrepid_rt.dicom_file import read_dataset, text
-    from intrepid_rt.errors import FrameOfReferenceMismatch, UnusableInput
+    from intrepid_rt.errors import MissingObject, UnsupportedGeometry
     from intrepid_rt.image_files import read_dose_file
 
     grid = read_dose_file(dose)
@@ -110,9 +117,7 @@ def _computed(
                 fractions=fractions,
                 patient_id=patient_id,
             )
-        except FrameOfReferenceMismatch:
-            raise
-        except UnusableInput as error:
+        except (MissingObject, UnsupportedGeometry) as error:
             missing.append(_without_dvh(structure.name, patient_id, str(error)))
             continue
         computed.append(dvh)
@@ -160,17 +165,20 @@ def _structure(dvh: "DVH", options: dict[str, Any]) -> dict[str, Any]:
     return structure_result(dvh, metrics, interp=options["interp"])
 
 
-def _checked(dvhs: list["DVH"], options: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+def _checked(dvhs: list["DVH"], options: dict[str, Any]) -> tuple[list["ConstraintResult"], list[str]]:
+    """Check the constraints; return their results and a line for each that is for no structure at hand."""
     from intrepid_dvh.constraint_reading import read_constraints
     from intrepid_dvh.constraints import check_constraints, unmatched
-    from intrepid_dvh.results import constraint_result
+    from intrepid_rt.errors import InvalidSetting
 
     if options["constraints"] is None:
         return [], []
     constraints = read_constraints(options["constraints"])
-    rows = check_constraints(dvhs, constraints, interp=options["interp"])
-    lost = [f"{c.text} is for {c.structure}, which matches no DVH." for c in unmatched(dvhs, constraints)]
-    return [constraint_result(row) for row in rows], lost
+    lost = unmatched(dvhs, constraints)
+    if constraints and len(lost) == len(constraints):
+        raise InvalidSetting(f"No constraint of {options['constraints']} is for a structure at hand; check the names.")
+    remarks = [f"{c.text} is for {c.structure}, which matches no DVH." for c in lost]
+    return check_constraints(dvhs, constraints, interp=options["interp"]), remarks
 
 
 def _write_curves(path: Path, dvhs: list["DVH"]) -> None:
@@ -194,13 +202,15 @@ def _write_curves(path: Path, dvhs: list["DVH"]) -> None:
         raise InvalidSetting(f"{path.name}: curves are written as .csv or .json.")
 
 
-def _text(result: dict[str, Any]) -> str:
+def _text(result: dict[str, Any], checked: list["ConstraintResult"]) -> str:
+    from intrepid_dvh.constraints import describe
+
     lines = [f"warning: {warning}" for warning in result["warnings"]]
     for structure in result["structures"]:
         lines.append(f"{structure['name']:<24} {_summary(structure)}")
         lines += [f"    {text:<14} {_value(metric)}" for text, metric in structure["metrics"].items()]
         lines += [f"    note: {note}" for note in structure["warnings"]]
-    return "\n".join(lines + [_verdict(row) for row in result["constraints"]])
+    return "\n".join(lines + [describe(row) for row in checked])
 
 
 def _summary(structure: dict[str, Any]) -> str:
@@ -214,10 +224,3 @@ def _summary(structure: dict[str, Any]) -> str:
 def _value(metric: dict[str, Any]) -> str:
     value = "-" if metric["value"] is None else f"{metric['value']:.6g} {metric['unit']}".rstrip()
     return f"{value}  ({metric['reason']})" if metric.get("reason") else value
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    verdict = {True: "met", False: "VIOLATED", None: "NOT EVALUATED"}[row["compliance"]]
-    observed = "" if row["observed"] is None else f", observed {row['observed']:.6g} {row['unit']}".rstrip()
-    reason = f" ({row['reason']})" if row["reason"] else ""
-    return f"{verdict:<14} {row['structure']}  {row['constraint']}{observed}{reason}"
