@@ -29,6 +29,8 @@ SPREAD_WIDTHS_MM = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 WIDE_TERM_MM = 8.0
 EROSION_MM = 5.0
 RADIAL_STEP_MM = 10.0
+LEAST_PIXELS = 20
+TURNS = 3
 DOSE_DEPTH_MM = 15.0
 
 
@@ -74,10 +76,13 @@ def commission(
     _check_geometry(fields)
     apertures = [eroded_aperture(field.signal) for field in fields]
     widths = _usable_widths(fields)
-    weights = _fit_spread(fields, widths, [np.ones_like(f.dose_gy) for f in fields])
-    radial = _fit_radial(fields, apertures, widths, weights)
-    gains = [radial_gain(field.signal, radial) for field in fields]
+    gains = [np.ones_like(field.dose_gy) for field in fields]
     weights = _fit_spread(fields, widths, gains)
+    # Kernel and radial response explain part of each other's data; a few turns share it out.
+    for _ in range(TURNS):
+        radial = _fit_radial(fields, apertures, gains, widths, weights)
+        gains = [radial_gain(field.signal, radial) for field in fields]
+        weights = _fit_spread(fields, widths, gains)
     records = tuple(
         _record(field, aperture, spread(field.signal.values * gain, field.signal.pixel_spacing_mm, widths, weights))
         for field, aperture, gain in zip(fields, apertures, gains, strict=True)
@@ -151,23 +156,39 @@ def _fit_spread(fields: Sequence[OpenField], widths: list[float], gains: list[ND
 
 
 def _fit_radial(
-    fields: Sequence[OpenField], apertures: list[NDArray], widths: list[float], weights: NDArray
+    fields: Sequence[OpenField],
+    apertures: list[NDArray],
+    gains: list[NDArray],
+    widths: list[float],
+    weights: NDArray,
 ) -> tuple[RadialFactor, ...]:
-    radius, ratio = [], []
-    for field, aperture in zip(fields, apertures, strict=True):
-        model = spread(field.signal.values, field.signal.pixel_spacing_mm, widths, weights)
-        at = off_axis_radius_mm(field.signal)[aperture]
-        field_ratio = (field.dose_gy / model)[aperture]
-        radius.append(at)
-        # Only the shape within a field is radial; its level is the kernel's business.
-        ratio.append(field_ratio / np.median(field_ratio))
-    r, q = np.concatenate(radius), np.concatenate(ratio)
-    factors = []
-    for low in np.arange(0.0, r.max(), RADIAL_STEP_MM):
-        ring = (r >= low) & (r < low + RADIAL_STEP_MM)
-        if np.count_nonzero(ring) >= 50:
-            factors.append(RadialFactor(float(low + RADIAL_STEP_MM / 2), float(np.median(q[ring]))))
-    return tuple(factors)
+    """Split what the kernel leaves unexplained into a level per field and a factor per ring around the axis.
+
+    Only the shape within fields is radial; their levels are the kernel's business. Rings that no common field joins
+    cannot be compared so, and keep the level the kernel gives them.
+    """
+    equations, ratios = [], []
+    n_rings = int(max(off_axis_radius_mm(f.signal)[a].max() for f, a in zip(fields, apertures, strict=True)))
+    n_rings = n_rings // int(RADIAL_STEP_MM) + 1
+    for number, (field, aperture, gain) in enumerate(zip(fields, apertures, gains, strict=True)):
+        spacing = field.signal.pixel_spacing_mm
+        model = spread(field.signal.values * gain, spacing, widths, weights)[aperture]
+        ratio = np.log(np.maximum(field.dose_gy[aperture], 1e-12) * gain[aperture] / np.maximum(model, 1e-12))
+        ring = (off_axis_radius_mm(field.signal)[aperture] // RADIAL_STEP_MM).astype(int)
+        for one in np.flatnonzero(np.bincount(ring, minlength=n_rings) >= LEAST_PIXELS):
+            row = np.zeros(len(fields) + n_rings)
+            row[number] = row[len(fields) + one] = np.sqrt(np.count_nonzero(ring == one))
+            equations.append(row)
+            ratios.append(np.median(ratio[ring == one]) * row[number])
+    if not equations:
+        return ()
+    # Faint equations "the level is 1" settle what the data leave open.
+    level = 1e-3 * np.eye(len(fields), len(fields) + n_rings)
+    solved = np.linalg.lstsq(np.vstack([*equations, level]), np.append(ratios, np.zeros(len(fields))), rcond=None)[0]
+    seen = np.flatnonzero(np.any(equations, axis=0)[len(fields) :])
+    factors = np.exp(solved[len(fields) :][seen] - solved[len(fields) :][seen[0]])
+    radii = (seen + 0.5) * RADIAL_STEP_MM
+    return tuple(RadialFactor(float(r), float(f)) for r, f in zip(radii, factors, strict=True))
 
 
 def _record(field: OpenField, aperture: NDArray, model_gy: NDArray) -> FieldRecord:

@@ -67,7 +67,7 @@ class MachineProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Calibration of one machine, energy and imager.
 
     ``spread`` turns an image of signal into absorbed dose to water in a water phantom at ``dose_depth_mm`` depth, in
-    the imager plane. ``field_response`` states mean signal and dose per field, from which output by area follows.
+    the imager plane. ``fields`` state mean signal and dose per field, from which output by area follows.
     """
 
     schema: str = SCHEMA
