@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from intrepid_dvh.condense import condense
+from intrepid_dvh.contour_shift import shift_band
 from intrepid_dvh.curve import DVH, DoseStatistics
 from intrepid_dvh.slabs import EndCaps
 from intrepid_dvh.structure_samples import BetweenPlanes, StructureSamples
@@ -119,7 +120,7 @@ def dvh_of_samples(
             f"{samples.name} lies outside the dose grid, so it has no DVH. Compute the dose on a grid that covers it."
         )
     outside_cc = total_cc - inside_cc if not inside.all() else 0.0
-    notes = warnings + samples.warnings + _notes(total_cc, outside_cc)
+    notes = warnings + samples.warnings + _notes(total_cc, outside_cc, dose_grid, samples)
     low_gy, high_gy = widened_by_voxels(dose_grid, samples, min_gy=float(dose_gy.min()), max_gy=float(dose_gy.max()))
     levels_gy, levels_cc = condense(dose_gy, volume_cc, low_gy=low_gy, high_gy=high_gy)
     return DVH.from_samples(
@@ -171,7 +172,7 @@ def _mean_and_sd(dose: NDArray, volume: NDArray) -> tuple[float, float]:
     return mean, math.sqrt(spread / total)
 
 
-def _notes(total_cc: float, outside_cc: float) -> tuple[str, ...]:
+def _notes(total_cc: float, outside_cc: float, dose_grid: DoseGrid, samples: StructureSamples) -> tuple[str, ...]:
     notes = []
     if outside_cc > 0:
         notes.append(
@@ -179,7 +180,17 @@ def _notes(total_cc: float, outside_cc: float) -> tuple[str, ...]:
             "their dose is unknown and they are not in the curve."
         )
     if total_cc < SMALL_VOLUME_CC:
-        notes.append(
-            f"The structure has {total_cc:.2g} cm3: contour and dose grid spacing leave its numbers uncertain."
-        )
+        notes.append(f"The structure has only {total_cc:.2g} cm3. {_grid_uncertainty(dose_grid, samples)}")
     return tuple(notes)
+
+
+def _grid_uncertainty(dose_grid: DoseGrid, samples: StructureSamples) -> str:
+    """Say what half a voxel between structure and dose grid does to a small structure."""
+    half_voxel_mm = 0.5 * np.abs(dose_grid.index_to_lps[:3, :3]).sum(axis=1)
+    try:
+        band = shift_band(dose_grid, samples, shift_mm=half_voxel_mm)
+    except UnsupportedGeometry:
+        return "Half a voxel further it would lie outside the dose grid."
+    ranges = ((metric, band.range_of(metric)) for metric in ("DMEAN", "D95%", "D2%"))
+    known = [f"{metric} {found[0]:.4g} to {found[1]:.4g} Gy" for metric, found in ranges if found]
+    return f"Moved by half a voxel of the dose grid to either side, it has {', '.join(known)}."
