@@ -118,9 +118,7 @@ def wall_of(structure: Structure, *, inwards_mm: float = 0.0, outwards_mm: float
     import shapely
 
     if min(inwards_mm, outwards_mm) < 0 or inwards_mm + outwards_mm <= 0:
-        raise InvalidSetting(
-            f"The wall is {inwards_mm:g} mm inwards and {outwards_mm:g} mm outwards; give a thickness."
-        )
+        raise InvalidSetting(f"The wall is {inwards_mm:g} mm inwards, {outwards_mm:g} mm outwards; give a thickness.")
     contours: list[NDArray] = []
     for z_mm, rings in structure.contours_by_plane().items():
         region = shapely.Polygon()

@@ -19,10 +19,10 @@ def cube(half_mm: float = 10.0, name: str = "Cube") -> Structure:
     return Structure(name, 1, tuple(np.column_stack([corners, np.full(4, z)]) for z in heights))
 
 
-def dose_along(axis: int, *, half_extent_mm: float = 30.0) -> DoseGrid:
+def dose_along(axis: int) -> DoseGrid:
     """40 Gy + 1 Gy/mm along one LPS axis, voxels of 2 x 2.5 x 3 mm."""
     spacing = (2.0, 2.5, 3.0)
-    n = [2 * int(half_extent_mm / s) + 1 for s in spacing]
+    n = [2 * int(30.0 / s) + 1 for s in spacing]
     grid = DoseGrid(
         np.zeros(n[::-1]), affine_from_axes([-s * (k // 2) for s, k in zip(spacing, n, strict=True)], spacing)
     )
@@ -43,8 +43,8 @@ def test_surface_of_a_cube(axis: int) -> None:
 
 def test_surface_without_ends_and_outside() -> None:
     assert surface_histogram(dose_along(0), cube(), ends=False).area_cm2[0] == pytest.approx(16.0, rel=1e-6)
-    beyond = surface_histogram(dose_along(0, half_extent_mm=9.0), cube())
-    assert beyond.area_outside_dose_cm2 > 10
+    edge = Structure("Edge", 1, tuple(contour + np.array([30.0, 0, 0]) for contour in cube().contours))
+    assert surface_histogram(dose_along(0), edge).area_outside_dose_cm2 == pytest.approx(12.0, abs=0.3)
     far = Structure("Far", 1, tuple(contour + np.array([300.0, 0, 0]) for contour in cube().contours))
     with pytest.raises(UnsupportedGeometry, match="The surface of Far lies outside"):
         surface_histogram(dose_along(0), far)
