@@ -14,6 +14,8 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@echo "Compiling the numeric kernels, once: about a minute."
+	@$(BIN)/intrepid demo --out $(VENV)/first-run >/dev/null 2>$(VENV)/first-run.log || { cat $(VENV)/first-run.log >&2; exit 3; }
 	@touch $@
 
 demo: $(READY)
