@@ -21,7 +21,10 @@ SUBCOMMANDS = {
     "dvh": ("intrepid_cli.dvh", "DVH, metrics and constraints from RTDOSE and RTSTRUCT."),
     "dvh-text": ("intrepid_cli.dvh_text", "The same from planning systems' text exports."),
     "constraints": ("intrepid_cli.constraints", "List, check and convert dose constraints."),
-    "deidentify": ("intrepid_cli.deidentify", "DICOM without names, after PS3.15 Annex E, checked by reading it again."),
+    "deidentify": (
+        "intrepid_cli.deidentify",
+        "DICOM without names, after PS3.15 Annex E, checked by reading it again.",
+    ),
 }
 
 
@@ -47,7 +50,7 @@ def cli() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code: 0 done, 1 a check failed, 2 unusable input, 3 unforeseen."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in arguments
     try:
         code = cli.main([a for a in arguments if a != "--debug"], prog_name="intrepid", standalone_mode=False)

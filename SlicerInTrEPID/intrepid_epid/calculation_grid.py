@@ -9,6 +9,7 @@ from intrepid_rt.errors import UnsupportedGeometry
 from intrepid_rt.grids import Grid
 
 LARGEST_GRID_VOXELS = 30_000_000
+SOLID_G_CC = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +51,21 @@ def calculation_grid(wanted: Grid, density_g_cc: Grid) -> CalculationGrid:
     return CalculationGrid(density, (slice(k, k + nz), slice(j, j + ny), slice(i, i + nx)))
 
 
+def solid_extent(density_g_cc: Grid) -> tuple[NDArray, NDArray] | None:
+    """Lowest and highest index (i, j, k) along each axis of what is denser than air; None if nothing is."""
+    solid = density_g_cc.values > SOLID_G_CC
+    seen = [np.flatnonzero(solid.any(axis=axes)) for axes in ((0, 1), (0, 2), (1, 2))]
+    if len(seen[0]) == 0:
+        return None
+    return np.array([s[0] for s in seen]), np.array([s[-1] for s in seen])
+
+
 def _extension(wanted: Grid, density: Grid) -> tuple[NDArray, NDArray]:
     """Voxels to add below index 0 and above the last index along (i, j, k)."""
-    solid = np.argwhere(density.values > 0.05)
-    if solid.size == 0:
+    extent = solid_extent(density)
+    if extent is None:
         return np.zeros(3, int), np.zeros(3, int)
-    low, high = solid.min(axis=0)[::-1] - 1, solid.max(axis=0)[::-1] + 1
+    low, high = extent[0] - 1, extent[1] + 1
     corners = np.array([[i, j, k] for i in (low[0], high[0]) for j in (low[1], high[1]) for k in (low[2], high[2])])
     index = wanted.position_to_index(density.index_to_position(corners))
     last = np.array(wanted.shape[::-1]) - 1

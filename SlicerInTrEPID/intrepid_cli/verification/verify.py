@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from intrepid_cli.verification.results import file_stems
 from intrepid_cli.verification.selection import select
 from intrepid_cli.verification.settings import DEFAULT_GRID_MM, VerificationSettings
 from intrepid_epid.beam_model import beam_model
-from intrepid_epid.calculation_grid import calculation_grid
+from intrepid_epid.calculation_grid import calculation_grid, solid_extent
 from intrepid_epid.dose_reconstruction import dose_model
 from intrepid_epid.machine_profile import MachineProfile, relative_profile
 from intrepid_rt.errors import MissingObject
@@ -124,11 +125,12 @@ def _wanted_lattice(inputs: Inputs, settings: VerificationSettings) -> Grid:
     if inputs.planned is not None and settings.grid_mm is None:
         return inputs.planned
     spacing = settings.grid_mm or DEFAULT_GRID_MM
-    solid = np.argwhere(inputs.density_g_cc.values > 0.05)
-    if solid.size == 0:
-        raise MissingObject("The CT shows nothing denser than air inside the patient outline. Check the CT curve.")
     grid = inputs.density_g_cc
-    corners = grid.index_to_position([solid.min(axis=0)[::-1], solid.max(axis=0)[::-1]])
+    extent = solid_extent(grid)
+    if extent is None:
+        raise MissingObject("The CT shows nothing denser than air inside the patient outline. Check the CT curve.")
+    # All eight corners: the axes of the CT may lie along any direction of the patient.
+    corners = grid.index_to_position(list(product(*zip(*extent, strict=True))))
     low, high = corners.min(axis=0), corners.max(axis=0)
     counts = np.ceil((high - low) / spacing).astype(int) + 1
     affine = affine_from_axes(low, (spacing,) * 3)
