@@ -93,7 +93,7 @@ def set_mark(chart: Any, point: tuple[float, float] | None, label: str = "") -> 
     # A cross drawn as one line: shown alike by all chart views, unlike markers.
     doses = chart.GetNthPlotSeriesNode(0).GetTableNode().GetTable().GetColumnByName("Dose")
     arms = np.array([(-1, 0), (1, 0), (0, 0), (0, -1), (0, 1)]) * (0.02 * doses.GetRange()[1], 3.0)
-    cross = np.array(point) + arms
+    cross = np.clip(np.array(point) + arms, 0.0, (np.inf, 100.0))
     _fill(series.GetTableNode(), {"Dose": cross[:, 0].tolist(), "Volume": cross[:, 1].tolist()})
     series.SetName(label)
     if not chart.HasPlotSeriesNodeID(series.GetID()):
