@@ -19,13 +19,14 @@ HARDENING_PERCENT = 3.0
 @json_option
 def command(images: tuple[Path, ...], machine: Path, out_dir: Path, model: str, as_json: bool) -> int:
     """Turn RTIMAGE files into portal dose images (Gy, NRRD) by the machine profile, without knowing the patient."""
+    from intrepid_cli.verification.suitability import beyond_validity
     from intrepid_epid.image_grid import binned
     from intrepid_epid.machine_profile import load_profile
     from intrepid_epid.portal_dose import open_portal_dose
     from intrepid_epid.portal_dose_file import write_portal_dose
     from intrepid_epid.portal_reader import read_portal_image
     from intrepid_rt.atomic import staged_folder
-    from intrepid_rt.errors import AmbiguousInput, InvalidSetting, UnusableInput
+    from intrepid_rt.errors import AmbiguousInput, InvalidSetting, MissingObject, UnusableInput
 
     if model != "physics":
         raise InvalidSetting(f"No portal dose model is called {model!r}; use --model physics.")
@@ -38,10 +39,14 @@ def command(images: tuple[Path, ...], machine: Path, out_dir: Path, model: str, 
             frame = read_portal_image(path)
             if frame.is_relative:
                 raise UnusableInput(f"{path.name} holds relative signal only, which the profile cannot turn into Gy.")
-            dose = open_portal_dose(binned(frame.repaired), profile)
+            signal = binned(frame.repaired)
+            if not (signal.values > 0).any():
+                raise MissingObject(f"{path.name} shows no signal. Give an image taken with the beam on.")
+            dose = open_portal_dose(signal, profile)
             name = f"{path.stem}_portal_dose.nrrd"
             write_portal_dose(dose, stage / name)
             warnings = [*frame.warnings, "No patient is known: behind one, this dose is up to 6 % too low."]
+            warnings += beyond_validity(signal, profile, meterset_mu=frame.meterset_mu)
             if frame.machine and frame.machine != profile.machine:
                 warnings.append(f"The image is from machine {frame.machine}, the profile from {profile.machine}.")
             results.append(

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -17,9 +18,11 @@ from intrepid_cli.main import run
 from intrepid_cli.verification import VerificationSettings, verify_study
 from intrepid_cli.verification.planned_portal import planned_portal_dose
 from intrepid_cli.verification.results import as_results, file_stems
+from intrepid_cli.verification.verify import _wanted_lattice
 from intrepid_epid.machine_profile import Validity, save_profile
 from intrepid_rt.dicom_dose import read_dose_object
 from intrepid_rt.errors import MissingObject, UnsupportedGeometry, UnusableInput
+from intrepid_rt.grids import Grid, affine_from_axes
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +182,20 @@ def test_twice_the_signal_is_twice_the_dose_and_names_may_coincide(finished, usu
         "A_P_1_portal_dose.nrrd",
         "a_p_2_portal_dose.nrrd",
     ]
+
+
+def test_grid_of_its_own_covers_the_patient_whichever_way_the_ct_points(tmp_path):
+    """A CT whose axes are turned by 30 degrees: the axial dose grid reaches every corner of what it shows."""
+    turned = np.array([[0.866, 0.5, 0], [-0.5, 0.866, 0], [0, 0, 1.0]])
+    density = Grid(np.ones((5, 20, 40), np.float32), affine_from_axes((10, 20, 30), (3.0, 3.0, 5.0), turned))
+    inputs = SimpleNamespace(planned=None, density_g_cc=density)
+    lattice = _wanted_lattice(inputs, VerificationSettings(tmp_path, tmp_path, grid_mm=4.0))
+    index = lattice.position_to_index(density.positions())
+    assert (index > -1e-6).all()
+    assert (index < np.array(lattice.shape[::-1]) - 1 + 1e-6).all()
+    empty = SimpleNamespace(planned=None, density_g_cc=density.with_values(0 * density.values))
+    with pytest.raises(MissingObject, match="denser than air"):
+        _wanted_lattice(empty, VerificationSettings(tmp_path, tmp_path))
 
 
 def test_notes_tell_what_lies_beyond_the_profile(finished, tmp_path):

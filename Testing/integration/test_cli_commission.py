@@ -152,11 +152,15 @@ def test_predictions_that_would_be_guesses_are_refused(clinic, profile, capsys):
     write_field(clinic / "new", "x", 35, 25, elekta_factor=None)
     relative = str(clinic / "new" / "x_open.dcm")
     good = str(clinic / "a" / "a_open.dcm")
+    dark = pydicom.dcmread(good)
+    dark.PixelData = b"\xff" * len(dark.PixelData)
+    builders.save(dark, clinic / "dark.dcm")
     ending = ["--machine", str(profile), "--out", str(clinic / "out")]
     for arguments, message in (
         ([good, relative, *ending], "relative signal"),
         ([good, good, *ending], "same file name"),
         ([good, *ending, "--model", "magic"], "magic"),
+        ([good, str(clinic / "dark.dcm"), *ending], "dark.dcm shows no signal"),
     ):
         capsys.readouterr()
         assert run(["predict", *arguments]) == 2
@@ -164,12 +168,11 @@ def test_predictions_that_would_be_guesses_are_refused(clinic, profile, capsys):
         assert not (clinic / "out").exists()
 
 
-def test_image_of_another_machine_is_said(clinic, profile, capsys):
-    path = clinic / "a" / "a_open.dcm"
-    image = pydicom.dcmread(path)
-    image.RadiationMachineName = "LINAC7"
-    image.save_as(path, enforce_file_format=True)
+def test_image_beyond_the_profile_is_said(clinic, profile, capsys):
+    write_field(clinic / "far", "x", 80, 80, machine="LINAC7", sid=1500.0)
+    path = clinic / "far" / "x_open.dcm"
     capsys.readouterr()
     assert run(["predict", str(path), "--machine", str(profile), "--out", str(clinic / "out"), "--json"]) == 0
     warnings = json.loads(capsys.readouterr().out)["images"][0]["warnings"]
-    assert any("LINAC7" in warning for warning in warnings)
+    for said in ("LINAC7", "1500 mm", "with 9 to 100 cm2", "off the axis"):
+        assert any(said in warning for warning in warnings)

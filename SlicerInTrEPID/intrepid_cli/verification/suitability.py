@@ -64,18 +64,19 @@ def notes_on(
     if frame.meterset_mu is not None and beam.meterset_mu and abs(frame.meterset_mu / beam.meterset_mu - 1) > 0.02:
         notes.append(f"The image states {frame.meterset_mu:g} MU, the plan {beam.meterset_mu:g} MU.")
     if profile.fields:
-        notes += _beyond_validity(beam, signal, profile)
+        notes += beyond_validity(signal, profile, meterset_mu=beam.meterset_mu)
     return tuple(notes)
 
 
-def _beyond_validity(beam: Beam, signal: PortalImage, profile: MachineProfile) -> list[str]:
+def beyond_validity(signal: PortalImage, profile: MachineProfile, *, meterset_mu: float | None) -> list[str]:
+    """Say in what an image leaves the range that the profile was commissioned in."""
     valid, notes = profile.valid_for, []
     low, high = valid.source_to_image_mm
     if not low - 10 <= signal.source_to_image_mm <= high + 10:
         notes.append(f"Imaged at {signal.source_to_image_mm:g} mm; the profile was made at {low:g} to {high:g} mm.")
     low, high = valid.meterset_mu
-    if beam.meterset_mu and not low / 20 <= beam.meterset_mu <= high * 20:
-        notes.append(f"{beam.meterset_mu:g} MU are far from the {low:g} to {high:g} MU the profile was made with.")
+    if meterset_mu and not low / 20 <= meterset_mu <= high * 20:
+        notes.append(f"{meterset_mu:g} MU are far from the {low:g} to {high:g} MU the profile was made with.")
     aperture = aperture_of(signal)
     area_cm2 = np.count_nonzero(aperture) * np.prod(signal.pixel_spacing_mm) / signal.magnification**2 / 100
     low, high = valid.area_cm2
