@@ -1,0 +1,28 @@
+"""Tables of the cohort database: names follow DICOM keywords, units ride on names, comments are the data dictionary."""
+
+from intrepid_cohort.schema.anatomy import Structure, StructureContours, StructureSet, TargetGeometry
+from intrepid_cohort.schema.base import Base
+from intrepid_cohort.schema.dose import Dose, DoseVolumeHistogram
+from intrepid_cohort.schema.identity import File, Job, Patient, Series, Setting, Study
+from intrepid_cohort.schema.planning import Beam, ControlPoint, FractionGroup, Plan, Prescription
+
+__all__ = [
+    "Base",
+    "Beam",
+    "ControlPoint",
+    "Dose",
+    "DoseVolumeHistogram",
+    "File",
+    "FractionGroup",
+    "Job",
+    "Patient",
+    "Plan",
+    "Prescription",
+    "Series",
+    "Setting",
+    "Structure",
+    "StructureContours",
+    "StructureSet",
+    "Study",
+    "TargetGeometry",
+]
