@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from intrepid_cli.verification.inputs import _widened
+from intrepid_cli.verification.inputs import patient_mask
 from intrepid_rt.grids import Grid, affine_from_axes
 from intrepid_rt.structure_mask import structure_mask
-from intrepid_rt.structures import Structure
+from intrepid_rt.structures import Structure, StructureSet
 
 FINE = Grid(np.zeros((30, 41, 43)), affine_from_axes((-10.3, -20.1, -15.2), (0.53, 0.91, 1.07)))
 
@@ -93,7 +93,9 @@ def test_nothing_drawn_nothing_inside():
 
 
 def test_outline_at_the_edge_does_not_appear_on_the_other_side():
-    mask = np.zeros((3, 5, 6), bool)
-    mask[1, 0, 0] = True
-    grown = _widened(mask)
-    assert np.argwhere(grown).tolist() == [[1, 0, 0], [1, 0, 1], [1, 1, 0]]
+    """The patient is one voxel more all round, but never the far side of the CT."""
+    grid = Grid(np.zeros((3, 5, 6)), affine_from_axes((0, 0, 0), (1.0, 1.0, 1.0)))
+    body = Structure("BODY", 1, (rectangle((-0.4, 0.4), (-0.4, 0.4), 1.0),), interpreted_type="EXTERNAL")
+    mask = patient_mask(StructureSet("", "", "", (body,)), grid)
+    assert np.argwhere(mask).tolist() == [[1, 0, 0], [1, 0, 1], [1, 1, 0]]
+    assert patient_mask(None, grid) is None
