@@ -1,6 +1,7 @@
 """The planar contours of a structure as a stack of plane regions, with what is wrong or unusual about them said."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -120,23 +121,40 @@ def _in_plane(contour: NDArray, axes: NDArray) -> tuple[float, NDArray]:
 
 
 def _region(w_mm: float, rings: list[NDArray], warnings: list[str]) -> PlaneRegion | None:
-    solid = [ring for ring in rings if len(ring) >= 3 and abs(signed_area(ring)) > 1e-9]
-    if len(solid) < len(rings):
+    drawn = [ring for ring in rings if not _is_flat(ring)]
+    if len(drawn) < len(rings):
         warnings.append("Contours without area (points or lines) have been left out.")
-    unique = list({_identity(ring): ring for ring in solid}.values()) if len(solid) > 1 else solid
-    if len(unique) < len(solid):
+    unique = list({_identity(ring): ring for ring in drawn}.values()) if len(drawn) > 1 else drawn
+    if len(unique) < len(drawn):
         warnings.append("A contour is stored twice in one plane; the repeat has been left out.")
+    if not all(_is_simple(ring) for ring in unique) or _cross(unique):
+        unique = _resolved(unique)
     if not unique:
         return None
-    depth, crossing = _nesting(np.concatenate(unique), _starts(unique))
-    if crossing:
-        unique = _resolved(unique)
-        depth, _ = _nesting(np.concatenate(unique), _starts(unique))
+    depth, _ = _nesting(np.concatenate(unique), _starts(unique))
     oriented = [
         ring if (signed_area(ring) > 0) == (level % 2 == 0) else ring[::-1]
         for ring, level in zip(unique, depth, strict=True)
     ]
     return PlaneRegion(w_mm, np.concatenate(oriented), _starts(oriented))
+
+
+def _is_flat(ring: NDArray) -> bool:
+    """Whether a ring is a point or a line; a figure of eight has no signed area, but is not flat."""
+    if len(ring) < 3:
+        return True
+    return abs(signed_area(ring)) <= 1e-9 and float(np.linalg.svd(ring - ring.mean(axis=0))[1][1]) < 1e-6
+
+
+def _is_simple(ring: NDArray) -> bool:
+    """Whether a ring neither crosses nor touches itself, as the bridge of a keyhole does."""
+    import shapely
+
+    return bool(shapely.is_valid(shapely.Polygon(ring)))
+
+
+def _cross(rings: list[NDArray]) -> bool:
+    return len(rings) > 1 and _nesting(np.concatenate(rings), _starts(rings))[1]
 
 
 def _starts(rings: list[NDArray]) -> NDArray:
@@ -147,14 +165,18 @@ def _resolved(rings: list[NDArray]) -> list[NDArray]:
     """Return rings that do not cross and enclose the exclusive or of ``rings``."""
     import shapely
 
-    region = shapely.Polygon()
+    def polygons(geometry: Any) -> list[Any]:
+        # Repairing a keyhole leaves its bridge as a line.
+        parts = shapely.get_parts(shapely.get_parts(geometry))
+        return [part for part in parts if isinstance(part, shapely.Polygon)]
+
+    region = shapely.MultiPolygon()
     for ring in rings:
-        polygon = shapely.make_valid(shapely.Polygon(ring))
-        region = shapely.symmetric_difference(region, polygon, grid_size=1e-6)
-    polygons = [g for g in getattr(region, "geoms", [region]) if isinstance(g, shapely.Polygon)]
-    outlines = [line for polygon in polygons for line in (polygon.exterior, *polygon.interiors)]
+        enclosed = shapely.MultiPolygon(polygons(shapely.make_valid(shapely.Polygon(ring))))
+        region = shapely.MultiPolygon(polygons(shapely.symmetric_difference(region, enclosed, grid_size=1e-6)))
+    outlines = [line for polygon in region.geoms for line in (polygon.exterior, *polygon.interiors)]
     found = [np.array(line.coords)[:-1] for line in outlines if not line.is_empty]
-    return [ring for ring in found if abs(signed_area(ring)) > 1e-9] or rings
+    return [ring for ring in found if abs(signed_area(ring)) > 1e-9]
 
 
 def _identity(ring: NDArray) -> bytes:

@@ -100,6 +100,14 @@ def test_keyhole() -> None:
     assert samples.structure_volume_cc == pytest.approx((400 - 64) * 6 / 1000, rel=1e-6)
 
 
+def test_a_contour_that_crosses_itself_encloses_both_lobes() -> None:
+    figure_of_eight = np.array([[0.0, 0, 0], [10, 10, 0], [10, 0, 0], [0, 10, 0]])
+    assert area_mm2(figure_of_eight) == pytest.approx(50, rel=1e-6)
+    assert area_mm2(figure_of_eight, square(2, 0, x_mm=30)) == pytest.approx(66, rel=1e-6)
+    curl = np.array([[0.0, 0, 0], [10, 0, 0], [10, 10, 0], [4, 10, 0], [4, 11, 0], [5, 11, 0], [5, 9, 0], [0, 9, 0]])
+    assert area_mm2(curl) == pytest.approx(shapely.make_valid(shapely.Polygon(curl[:, :2])).area, rel=1e-6)
+
+
 def test_a_contour_stored_twice_does_not_vanish() -> None:
     stack = ContourStack.of(Structure("Twice", 1, (square(10, 0), square(10, 0)[::-1])))
     assert stack.regions[0].area_mm2 == pytest.approx(400)
