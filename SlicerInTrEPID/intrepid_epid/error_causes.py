@@ -29,7 +29,8 @@ LEAF_PERCENT = 35.0  # in a strip; a cylinder of 2 cm titanium takes away 27 %, 
 LEAF_OVERLAP = 0.6  # one of two open leaf pairs closed still leaves 0.65; less is another field
 LEAF_SHARE = 0.65  # of all differences in one leaf pair; a shift across the leaves puts half on either edge
 PATTERN_FOUND = (0.5, 1.5)  # of the predicted anatomy in the image of the same patient
-OTHER_BEAM_RATIO = 0.5  # another beam of the plan must fit at least twice as well
+OTHER_BEAM_RATIO = 0.5  # another beam of the plan must fit at least twice as well,
+OTHER_BEAM_PERCENT = 5.0  # and this one worse than that
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def _agrees(found: Evidence) -> bool:
 
 def _wrong_beam_of_plan(found: Evidence, others: dict[str, float]) -> Cause | None:
     fitting = {name: left for name, left in others.items() if left < OTHER_BEAM_RATIO * found.mismatch_percent}
-    if not fitting:
+    if not fitting or found.mismatch_percent < OTHER_BEAM_PERCENT:
         return None
     name = min(fitting, key=lambda beam: fitting[beam])
     return Cause(

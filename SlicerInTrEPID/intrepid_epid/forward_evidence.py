@@ -102,7 +102,7 @@ def evidence(predicted: ForwardPortalDose, measured: PortalImage, beam: Beam, pr
         water_low_cm=float(low) if known else None,
         water_high_cm=float(high) if known else None,
         overlap=_overlap(pair),
-        mismatch_percent=_mismatch(pair, pair.predicted),
+        mismatch_percent=_mismatch(pair.predicted, pair.measured, pair.level_gy),
         image_shift_mm=image_shift,
         image_shift_mismatch_percent=image_left,
         anatomy_shift_mm=anatomy_shift,
@@ -114,32 +114,38 @@ def evidence(predicted: ForwardPortalDose, measured: PortalImage, beam: Beam, pr
     )
 
 
-def mismatch_percent(predicted: ForwardPortalDose, measured: PortalImage) -> float:
-    """Root mean square difference over the field, edges included, in percent of the field's dose."""
-    pair = _pair(predicted, measured)
-    return _mismatch(pair, pair.predicted)
+def mismatch_percent(predicted_gy: PortalImage, measured_gy: PortalImage) -> float:
+    """Root mean square difference over the field, edges included, in percent of the field's predicted dose.
+
+    Both images lie on the same pixels.
+    """
+    level_gy = _level_gy(predicted_gy.values)
+    predicted, measured = (_smooth(image.values, measured_gy) for image in (predicted_gy, measured_gy))
+    return _mismatch(predicted, measured, level_gy)
+
+
+def _smooth(values: NDArray, geometry: PortalImage) -> NDArray:
+    sigma = [SMOOTHING_MM * geometry.magnification / spacing for spacing in geometry.pixel_spacing_mm]
+    return np.asarray(ndimage.gaussian_filter(np.asarray(values, float), sigma))
+
+
+def _level_gy(dose_gy: NDArray) -> float:
+    return float(np.median(dose_gy[dose_gy > 0.5 * dose_gy.max()]))
 
 
 def _pair(predicted: ForwardPortalDose, measured: PortalImage) -> _Pair:
-    scale = measured.magnification
-    row_mm, column_mm = (spacing / scale for spacing in measured.pixel_spacing_mm)
-    sigma = (SMOOTHING_MM / row_mm, SMOOTHING_MM / column_mm)
-
-    def smooth(values: NDArray) -> NDArray:
-        return ndimage.gaussian_filter(np.asarray(values, float), sigma)
-
+    row_mm, column_mm = (spacing / measured.magnification for spacing in measured.pixel_spacing_mm)
     total = predicted.total_gy.values
-    share = smooth(predicted.open_share.values)
+    share = _smooth(predicted.open_share.values, measured)
     slope = np.hypot(*np.gradient(share, row_mm, column_mm))
-    level_gy = float(np.percentile(total[total > 0.5 * total.max()], 50))
     flat = slope < FLAT_PER_MM * np.maximum(share, 1e-9)
     return _Pair(
-        predicted=smooth(total),
-        measured=smooth(measured.values),
+        predicted=_smooth(total, measured),
+        measured=_smooth(measured.values, measured),
         primary_share=np.clip(predicted.primary_gy.values / np.maximum(total, 1e-12), 0, 1),
-        log_transmission=smooth(np.log(np.maximum(predicted.transmission, 1e-9))),
+        log_transmission=_smooth(np.log(np.maximum(predicted.transmission, 1e-9)), measured),
         inside=flat & (total > 0.2 * total.max()),
-        level_gy=level_gy,
+        level_gy=_level_gy(total),
         spacing_mm=(row_mm, column_mm),
     )
 
@@ -181,13 +187,13 @@ def _overlap(pair: _Pair) -> float:
     return float(2 * (a & b).sum() / max(1, a.sum() + b.sum()))
 
 
-def _field(pair: _Pair, other: NDArray) -> NDArray:
-    return (other > LIT * pair.level_gy) | (pair.measured > LIT * pair.level_gy)
+def _field(expected: NDArray, measured: NDArray, level_gy: float) -> NDArray:
+    return (expected > LIT * level_gy) | (measured > LIT * level_gy)
 
 
-def _mismatch(pair: _Pair, expected: NDArray) -> float:
-    field = _field(pair, expected)
-    return float(100 * np.sqrt(np.mean((pair.measured - expected)[field] ** 2)) / pair.level_gy)
+def _mismatch(expected: NDArray, measured: NDArray, level_gy: float) -> float:
+    field = _field(expected, measured, level_gy)
+    return float(100 * np.sqrt(np.mean((measured - expected)[field] ** 2)) / level_gy)
 
 
 def _image_shift(pair: _Pair) -> tuple[tuple[float, float] | None, float | None]:
@@ -195,7 +201,7 @@ def _image_shift(pair: _Pair) -> tuple[tuple[float, float] | None, float | None]
 
     def displaced(shift_px: NDArray) -> NDArray:
         moved = ndimage.shift(pair.predicted, shift_px, order=1, mode="nearest")
-        field = _field(pair, moved)
+        field = _field(moved, pair.measured, pair.level_gy)
         return moved * (pair.measured[field] @ moved[field] / max(1e-30, moved[field] @ moved[field]))
 
     start = _centroid(pair.measured, pair.level_gy) - _centroid(pair.predicted, pair.level_gy)
@@ -211,7 +217,9 @@ def _image_shift(pair: _Pair) -> tuple[tuple[float, float] | None, float | None]
         if np.abs(step).max() < 0.02:
             break
     row_mm, column_mm = pair.spacing_mm
-    return (float(shift[1] * column_mm), float(-shift[0] * row_mm)), _mismatch(pair, displaced(shift))
+    return (float(shift[1] * column_mm), float(-shift[0] * row_mm)), _mismatch(
+        displaced(shift), pair.measured, pair.level_gy
+    )
 
 
 def _centroid(image: NDArray, level_gy: float) -> NDArray:
@@ -265,7 +273,8 @@ def _pattern_gain(pair: _Pair, log_ratio: NDArray) -> float | None:
 def _leaf_band(pair: _Pair, beam: Beam, image: PortalImage, level: float) -> tuple[float, float, float]:
     """Share of all differences in the band of one leaf pair, the largest difference there in percent, its centre."""
     expected = pair.predicted * level
-    difference = np.where(_field(pair, expected), (pair.measured - expected) / (pair.level_gy * level), 0.0)
+    field = _field(expected, pair.measured, pair.level_gy)
+    difference = np.where(field, (pair.measured - expected) / (pair.level_gy * level), 0.0)
     total = float((difference**2).sum())
     turn = np.deg2rad(beam.control_points[0].collimator_angle_deg)
     x, y = np.meshgrid(image.x_mm / image.magnification, image.y_mm / image.magnification)

@@ -66,12 +66,36 @@ class GammaOutcome:
         return f"{self.dose_percent:g} % / {self.distance_mm:g} mm"
 
 
+@dataclass(frozen=True)
+class ErrorCause:
+    """What makes an image differ from its prediction, and the evidence for it in a sentence."""
+
+    name: str
+    evidence: str
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardCheck:
+    """The portal dose of a beam predicted by our own physics from plan and CT, against the measured one.
+
+    ``causes`` is empty where both agree. Without a prediction everything is empty and ``reason`` says why.
+    """
+
+    predicted: PortalImage | None = None
+    gamma: tuple[GammaOutcome, ...] = ()
+    causes: tuple[ErrorCause, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class BeamResult:
     """One beam: what the imager saw and the dose that was reconstructed from it.
 
     ``epid`` is the calibrated signal, ``portal_dose`` and ``planned_portal_dose`` lie in the imager plane (Gy, or
     relative if the verification is), ``gamma_2d`` compares these two. ``frame`` is the gantry system of the image.
+    ``planned_portal_source`` says where the planned portal dose comes from.
     """
 
     number: int
@@ -90,6 +114,8 @@ class BeamResult:
     couch_angle_deg: float | None = None
     machine: str = ""
     notes: tuple[str, ...] = ()
+    planned_portal_source: str = ""
+    forward_check: ForwardCheck | None = None
 
     @property
     def isocentre_lps_mm(self) -> NDArray:

@@ -21,21 +21,31 @@ def beam_figure(beam: BeamResult, unit: str) -> Figure:
     panels.append((f"Portal dose, {unit}", beam.portal_dose, beam.portal_dose.values, style.DOSE_COLOURS, dose_range))
     planned = beam.planned_portal_dose
     if planned is not None:
-        panels.append((f"Planned, {unit}", planned, planned.values, style.DOSE_COLOURS, dose_range))
+        title = "Predicted" if beam.forward_check is not None and planned is beam.forward_check.predicted else "Planned"
+        panels.append((f"{title}, {unit}", planned, planned.values, style.DOSE_COLOURS, dose_range))
+        panels.append(("Difference, %", planned, _difference_percent(beam, planned), "RdBu_r", (-10.0, 10.0)))
         outcome = gamma_shown(beam)
         if outcome is not None:
             panels.append((f"γ {outcome.criteria}", planned, outcome.gamma, style.GAMMA_COLOURS, (0.0, 2.0)))
     rows, columns = beam.portal_dose.values.shape
     tallness = min(1.3, rows * beam.portal_dose.pixel_spacing_mm[0] / (columns * beam.portal_dose.pixel_spacing_mm[1]))
     with style.drawing(0.85 + 2.0 * tallness) as figure:
-        # Four places, whatever there is to show: the images of all beams have one size.
-        axes = figure.subplots(1, 4)
+        # Five places, whatever there is to show: the images of all beams have one size.
+        axes = figure.subplots(1, 5)
         for ax in axes[len(panels) :]:
             ax.set_visible(False)
         for ax, (title, image, values, colours, limits) in zip(axes, panels, strict=False):
             shown = _draw(ax, title, image, values, colours, limits)
             figure.colorbar(shown, ax=ax, location="bottom", shrink=0.9, pad=0.02, aspect=22)
     return figure
+
+
+def _difference_percent(beam: BeamResult, planned: PortalImage) -> np.ndarray:
+    """Measured less planned portal dose on the planned image's pixels, in percent of the planned maximum."""
+    measured = beam.portal_dose
+    scale = measured.source_to_image_mm / planned.source_to_image_mm
+    x, y = np.meshgrid(planned.x_mm * scale, planned.y_mm * scale)
+    return 100.0 * (measured.sample(x, y) - planned.values) / (float(np.nanmax(planned.values)) or 1.0)
 
 
 def gamma_shown(beam: BeamResult) -> GammaOutcome | None:

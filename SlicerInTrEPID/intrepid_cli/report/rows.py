@@ -2,6 +2,7 @@
 
 from intrepid_rt.verification import (
     ConstraintOutcome,
+    ForwardCheck,
     GammaOutcome,
     PlanIdentity,
     PointDose,
@@ -109,6 +110,14 @@ def outcome_class(outcome: GammaOutcome, result: VerificationResult) -> str:
     if outcome.pass_rate_percent is None or limit_percent is None:
         return ""
     return "pass" if outcome.pass_rate_percent >= limit_percent else "fail"
+
+
+def forward_gamma(check: ForwardCheck) -> str:
+    """Pass rate and criteria of the forward check: the comparison with a limit, else the first."""
+    outcome = min(check.gamma, key=lambda outcome: outcome.limit_percent is None, default=None)
+    if outcome is None or outcome.pass_rate_percent is None:
+        return ABSENT
+    return f"{outcome.pass_rate_percent:.1f} ({outcome.criteria})"
 
 
 def metric_names(structures: tuple[StructureResult, ...]) -> list[tuple[str, str]]:

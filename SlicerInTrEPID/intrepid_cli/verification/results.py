@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from intrepid_cli.console import RESEARCH_NOTE
-from intrepid_rt.verification import BeamResult, GammaOutcome, StructureResult, VerificationResult
+from intrepid_rt.verification import BeamResult, ForwardCheck, GammaOutcome, StructureResult, VerificationResult
 
 
 def as_results(result: VerificationResult) -> dict[str, Any]:
@@ -40,7 +40,19 @@ def _beam(beam: BeamResult, stem: str) -> Mapping[str, Any]:
         "portal_dose_max": float(beam.portal_dose.values.max()),
         "dose_max": float(beam.dose.values.max()),
         "gamma_2d": [_gamma(outcome) for outcome in beam.gamma_2d],
+        "planned_portal_source": beam.planned_portal_source,
+        "forward_check": _forward(beam.forward_check) if beam.forward_check is not None else None,
         "notes": list(beam.notes),
+    }
+
+
+def _forward(check: ForwardCheck) -> Mapping[str, Any]:
+    return {
+        "gamma": [_gamma(outcome) for outcome in check.gamma],
+        "causes": [asdict(cause) for cause in check.causes],
+        "evidence": dict(check.evidence),
+        "notes": list(check.notes),
+        "reason": check.reason,
     }
 
 

@@ -16,6 +16,7 @@ from intrepid_cli.verification.comparison import (
     point_dose,
     structure_results,
 )
+from intrepid_cli.verification.forward import forward_checked
 from intrepid_cli.verification.inputs import Inputs, read_inputs
 from intrepid_cli.verification.judgement import constraint_outcomes, verdict
 from intrepid_cli.verification.planned_portal import planned_portal_dose
@@ -89,6 +90,10 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         progress(0.7, "comparing")
         named = zip(beams, file_stems(beams), strict=True)
         beams = tuple(_compared(beam, stem, settings, profile) for beam, stem in named)
+    with watch.stage("forward check"):
+        progress(0.72, "predicting the portal doses")
+        beams = forward_checked(beams, inputs, tools, settings)
+    with watch.stage("compare"):
         gammas = gamma_3d(inputs, total, settings)
         structures, curves = structure_results(inputs, total, lambda step: progress(0.8, step))
         points = isocentre_points(inputs, total)
@@ -114,7 +119,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         constraints=constraints,
         points=points,
         verdict=verdict(gammas, points, constraints, is_relative=is_relative, planned_reason=planned_reason),
-        warnings=_warnings(inputs, physics.notes, alone),
+        warnings=(*_warnings(inputs, physics.notes, alone), *_causes(beams)),
         provenance=provenance(inputs, settings),
         seconds=watch.seconds,
     )
@@ -165,13 +170,24 @@ def _compared(beam: BeamResult, stem: str, settings: VerificationSettings, profi
     planned = planned_portal_dose(settings.planned_portal_dir, beam, stem) if settings.planned_portal_dir else None
     if planned is None or not profile.fields:
         return beam
-    return replace(beam, planned_portal_dose=planned, gamma_2d=gamma_2d(planned, beam.portal_dose, settings))
+    outcomes = gamma_2d(planned, beam.portal_dose, settings)
+    return replace(beam, planned_portal_dose=planned, gamma_2d=outcomes, planned_portal_source="--planned-portal")
 
 
 def _warnings(inputs: Inputs, physics: tuple[str, ...], unmatched: tuple[str, ...]) -> tuple[str, ...]:
     study = inputs.selection.study
     unused = tuple(f"{path.name} was not used: {reason}." for path, reason in study.unused)
     return tuple(dict.fromkeys((*inputs.notes, *physics, *unmatched, *_relative(inputs), *study.notes, *unused)))
+
+
+def _causes(beams: tuple[BeamResult, ...]) -> tuple[str, ...]:
+    """Say which beams do not look as predicted, and why."""
+    return tuple(
+        f"Beam {beam.name} does not look as predicted ({cause.name}): {cause.evidence}"
+        for beam in beams
+        if beam.forward_check is not None
+        for cause in beam.forward_check.causes
+    )
 
 
 def _relative(inputs: Inputs) -> tuple[str, ...]:
