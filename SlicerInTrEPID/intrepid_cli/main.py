@@ -21,11 +21,14 @@ SUBCOMMANDS = {
     "dvh": ("intrepid_cli.dvh", "DVH, metrics and constraints from RTDOSE and RTSTRUCT."),
     "dvh-text": ("intrepid_cli.dvh_text", "The same from planning systems' text exports."),
     "constraints": ("intrepid_cli.constraints", "List, check and convert dose constraints."),
+    "simulate": ("intrepid_cli.simulate", "Synthetic data with known truth."),
     "cohort": ("intrepid_cli.cohort", "A database of many patients: import DICOM folders, query, export."),
     "deidentify": (
         "intrepid_cli.deidentify",
         "DICOM without names, after PS3.15 Annex E, checked by reading it again.",
     ),
+    "send": ("intrepid_cli.send", "Send DICOM files to a peer: C-STORE or DICOMweb, resumed after interruptions."),
+    "receive": ("intrepid_cli.receive", "Receive DICOM objects from listed peers until stopped."),
 }
 
 

@@ -1,0 +1,1 @@
+"""DICOM objects to and from other systems: C-STORE, storage commitment, DICOMweb. Nothing starts by itself."""
