@@ -21,7 +21,7 @@ from intrepid_epid.simulation.detector_kernels import spread as detector_spread
 from intrepid_epid.simulation.multiple_scatter import multiple_scatter_factor
 from intrepid_epid.spectrum import Spectrum
 from intrepid_epid.transit import PrimaryBeam
-from intrepid_rt.errors import MissingObject
+from intrepid_rt.errors import MissingObject, UnsupportedGeometry
 from intrepid_rt.plan import Beam
 from intrepid_rt.portal_image import PortalImage
 
@@ -67,7 +67,12 @@ def forward_portal_dose(
     ------
     MissingObject
         The beam states no monitor units, no aperture, or one that is closed.
+    UnsupportedGeometry
+        Something else than jaws and leaves shapes the fluence: wedges, blocks, a flattening-filter-free beam.
     """
+    if beam.accessories or "FFF" in profile.energy.upper():
+        shaped_by = ", ".join(beam.accessories).lower() or "a flattening-filter-free source"
+        raise UnsupportedGeometry(f"Beam {beam.name} is shaped by {shaped_by}; its portal dose cannot be predicted.")
     if not beam.meterset_mu:
         raise MissingObject(f"Beam {beam.name} states no monitor units, so its portal dose cannot be predicted.")
     area_cm2 = open_area_cm2(beam)

@@ -120,6 +120,7 @@ def _beam(dataset: Dataset, item: Dataset, notes: list[str]) -> Beam:
         control_points=_control_points(place, item),
         treatment_delivery_type=text(item, "TreatmentDeliveryType").upper(),
         dosimeter_unit=unit,
+        accessories=tuple(kind for kind in ("Wedges", "Compensators", "Blocks") if integer(item, f"NumberOf{kind}")),
     )
 
 

@@ -56,6 +56,7 @@ class Beam:
     control_points: tuple[ControlPoint, ...]
     treatment_delivery_type: str = "TREATMENT"
     dosimeter_unit: str = "MU"
+    accessories: tuple[str, ...] = ()  # wedges, compensators, blocks in the beam
 
     @property
     def delivers_treatment(self) -> bool:

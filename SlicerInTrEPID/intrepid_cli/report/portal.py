@@ -29,7 +29,7 @@ def beam_figure(beam: BeamResult, unit: str) -> Figure:
             panels.append((f"γ {outcome.criteria}", planned, outcome.gamma, style.GAMMA_COLOURS, (0.0, 2.0)))
     rows, columns = beam.portal_dose.values.shape
     tallness = min(1.3, rows * beam.portal_dose.pixel_spacing_mm[0] / (columns * beam.portal_dose.pixel_spacing_mm[1]))
-    with style.drawing(0.85 + 2.0 * tallness) as figure:
+    with style.drawing(0.8 + 1.6 * tallness) as figure:
         # Five places, whatever there is to show: the images of all beams have one size.
         axes = figure.subplots(1, 5)
         for ax in axes[len(panels) :]:
