@@ -44,7 +44,7 @@ def command(
         ct_curve_source=ct_curve.name if ct_curve else "",
     )
     save_profile(profile, out)
-    residuals = {field.name: field.residual_percent for field in profile.fields}
+    residuals = [{"name": field.name, "residual_percent": field.residual_percent} for field in profile.fields]
     valid = profile.valid_for
     result = {
         "profile": str(out),

@@ -70,7 +70,7 @@ def test_profile_of_three_folders(clinic, capsys):
     assert (result["machine"], result["energy"], result["n_fields"]) == ("LINAC1", "6 MV", 3)
     assert result["valid_for"]["area_cm2"] == [9.0, 100.0]
     assert result["valid_for"]["source_to_image_mm"] == [1600.0, 1600.0]
-    assert set(result["residual_percent"]["fields"]) == {"a", "b", "c"}
+    assert {field["name"] for field in result["residual_percent"]["fields"]} == {"a", "b", "c"}
     assert result["residual_percent"]["worst"] < 0.3
     profile = load_profile(out)
     assert profile.hash() == result["sha256"]

@@ -8,6 +8,7 @@ from intrepid_cli.verification.inputs import Inputs
 from intrepid_cli.verification.settings import CUTOFF_PERCENT, VerificationSettings
 from intrepid_dvh import DVH
 from intrepid_dvh.compute import compute_dvh
+from intrepid_dvh.slabs import common_slice_spacing_mm
 from intrepid_gamma.gamma import gamma_indices
 from intrepid_gamma.result import GammaResult
 from intrepid_gamma.settings import GammaSettings
@@ -113,11 +114,13 @@ def structure_results(
     results, and per structure name the (planned, reconstructed) DVHs for constraints.
     """
     results, curves = [], {}
-    for structure in inputs.structure_set.structures if inputs.structure_set else ():
+    structures = inputs.structure_set.structures if inputs.structure_set else ()
+    slice_spacing_mm = common_slice_spacing_mm(structures)
+    for structure in structures:
         progress(f"DVH of {structure.name}")
         try:
-            planned = _dvh(inputs, inputs.planned, structure) if inputs.planned is not None else None
-            measured = _dvh(inputs, reconstructed, structure)
+            planned = _dvh(inputs, inputs.planned, structure, slice_spacing_mm) if inputs.planned is not None else None
+            measured = _dvh(inputs, reconstructed, structure, slice_spacing_mm)
         except UnusableInput as error:
             results.append(_without_dvh(structure, str(error)))
             continue
@@ -126,12 +129,13 @@ def structure_results(
     return tuple(results), curves
 
 
-def _dvh(inputs: Inputs, dose: DoseGrid, structure: Structure) -> DVH:
+def _dvh(inputs: Inputs, dose: DoseGrid, structure: Structure, slice_spacing_mm: float | None) -> DVH:
     fractions = inputs.plan.fractions_planned or 1
     prescription = inputs.plan.prescription_gy
     return compute_dvh(
         dose,
         structure,
+        slice_spacing_mm=slice_spacing_mm,
         prescription_gy=prescription / fractions if prescription else None,
         fractions=1,
         plan=inputs.plan.label,

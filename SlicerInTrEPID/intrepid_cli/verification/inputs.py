@@ -17,7 +17,7 @@ from intrepid_rt.dicom_ct import CTSeries, read_ct_series
 from intrepid_rt.dicom_dose import read_dose_object
 from intrepid_rt.dicom_plan import beams_with_meterset
 from intrepid_rt.dicom_structures import read_structure_set
-from intrepid_rt.errors import UnsupportedGeometry
+from intrepid_rt.errors import UnsupportedGeometry, UnusableInput
 from intrepid_rt.grids import DoseGrid, Grid
 from intrepid_rt.plan import Beam, Plan
 from intrepid_rt.structure_mask import structure_mask
@@ -106,6 +106,12 @@ def _planned(selection: Selection, plan: Plan) -> tuple[DoseGrid | None, tuple[s
         return None, ()
     objects = [read_dose_object(file.path) for file in selection.doses]
     notes = [note for one in objects for note in one.notes]
+    for one in objects:
+        if one.dose_type not in ("PHYSICAL", ""):
+            raise UnusableInput(
+                f"RTDOSE {one.sop_instance_uid} has dose type {one.dose_type}; PHYSICAL is expected, because images "
+                "measure physical dose. Export that or leave the file out."
+            )
     grids = [one.grid for one in objects]
     if not all(grid.same_lattice(grids[0]) for grid in grids):
         raise UnsupportedGeometry("The planned beam doses lie on different grids. Export the plan's total dose.")

@@ -1,9 +1,10 @@
 """Constraints and the verdict, each with its reasons."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from intrepid_dvh import DVH, check_constraints, read_constraints, unmatched
+from intrepid_dvh import DVH, DoseStatistics, check_constraints, read_constraints, unmatched
 from intrepid_rt.verification import ConstraintOutcome, GammaOutcome, PointDose, Verdict
 
 # As used for 8,474 transit tests of 386 patients with SOFTDISO (doi 10.1177/1533033818779201).
@@ -11,21 +12,24 @@ RATIO_LIMITS = (0.95, 1.05)
 
 
 def constraint_outcomes(
-    path: Path | None, curves: Mapping[str, tuple[DVH | None, DVH]], *, is_relative: bool
+    path: Path | None, curves: Mapping[str, tuple[DVH | None, DVH]], *, fractions: int, is_relative: bool
 ) -> tuple[tuple[ConstraintOutcome, ...], tuple[str, ...]]:
-    """Check the constraints of a file on planned and reconstructed DVHs; returns outcomes and warnings."""
+    """Check the constraints of a file on planned and reconstructed DVHs; returns outcomes and warnings.
+
+    Constraints are for the course of treatment, so the DVHs, which are of one fraction, are taken ``fractions`` times.
+    """
     if path is None:
         return (), ()
     constraints = read_constraints(path)
     if is_relative:
         reason = "The result is relative: there is no dose in Gy to judge."
         return tuple(ConstraintOutcome(c.structure, c.text, reason=reason) for c in constraints), ()
-    measured = [measured for _, measured in curves.values()]
-    planned = [planned for planned, _ in curves.values() if planned is not None]
-    before = {(r.structure, r.constraint): r for r in check_constraints(planned, constraints)}
+    measured = [_of_course(measured, fractions) for _, measured in curves.values()]
+    planned = [_of_course(planned, fractions) for planned, _ in curves.values() if planned is not None]
+    before = {(r.structure, r.constraint, r.level): r for r in check_constraints(planned, constraints)}
     outcomes = []
     for result in check_constraints(measured, constraints):
-        earlier = before.get((result.structure, result.constraint))
+        earlier = before.get((result.structure, result.constraint, result.level))
         outcomes.append(
             ConstraintOutcome(
                 structure=result.structure,
@@ -40,11 +44,23 @@ def constraint_outcomes(
                 reason=result.reason,
             )
         )
+    scaled = f"Constraints are judged on {fractions} fractions like the imaged one."
     alone = tuple(
         f"Constraint {c.text!r} is for structure {c.structure!r}, which has no DVH here."
         for c in unmatched(measured, constraints)
     )
-    return tuple(outcomes), alone
+    return tuple(outcomes), (scaled, *alone) if fractions > 1 else alone
+
+
+def _of_course(dvh: DVH, fractions: int) -> DVH:
+    stated = {name: None if gy is None else gy * fractions for name, gy in vars(dvh.stated).items()}
+    return replace(
+        dvh,
+        dose_gy=dvh.dose_gy * fractions,
+        stated=DoseStatistics(**stated),
+        prescription_gy=dvh.prescription_gy * fractions if dvh.prescription_gy is not None else None,
+        fractions=fractions,
+    )
 
 
 def verdict(
