@@ -44,4 +44,3 @@ def superposition_dose(portal: TransitPortalDose, beam: PrimaryBeam) -> NDArray:
         source_mm=(beam.frame.source_lps_mm - grid.origin_lps_mm) @ axes,
         kernel=collapsed_cone_kernel(beam.spectrum.energy_mev, beam.spectrum.weight),
     )
-

@@ -98,7 +98,9 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         structures, curves = structure_results(inputs, total, lambda step: progress(0.8, step))
         points = isocentre_points(inputs, total)
         is_relative = inputs.profile is None
-        constraints, alone = constraint_outcomes(settings.constraints, curves, is_relative=is_relative)
+        constraints, alone = constraint_outcomes(
+            settings.constraints, curves, fractions=inputs.plan.fractions_planned or 1, is_relative=is_relative
+        )
     planned_reason = inputs.selection.planned_reason
     patient, plan, profile_identity = identities(inputs, profile)
     result = VerificationResult(
