@@ -29,6 +29,7 @@ SUBCOMMANDS = {
     ),
     "send": ("intrepid_cli.send", "Send DICOM files to a peer: C-STORE or DICOMweb, resumed after interruptions."),
     "receive": ("intrepid_cli.receive", "Receive DICOM objects from listed peers until stopped."),
+    "verify": ("intrepid_cli.verify_report", "Recompute the hashes of a report and compare."),
 }
 
 

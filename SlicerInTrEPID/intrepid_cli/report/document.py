@@ -33,11 +33,16 @@ def write_report(result: VerificationResult, path: str | Path) -> None:
 
 def render(result: VerificationResult) -> str:
     """Return the report as HTML; every text from the files is escaped, every picture is inside."""
+    # Here, because the package of the verification imports the report.
+    from intrepid_cli.verification.results import as_results
+    from intrepid_cli.verification.seal import results_sha256
+
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(number=rows.number, date=rows.date)
     source = files("intrepid_cli.report").joinpath("report.html.j2").read_text(encoding="utf-8")
     template = environment.from_string(source)
-    return template.render(result=result, rows=rows, figures=figures(result), note=RESEARCH_NOTE)
+    sha256 = results_sha256(as_results(result))
+    return template.render(result=result, rows=rows, figures=figures(result), note=RESEARCH_NOTE, sha256=sha256)
 
 
 def figures(result: VerificationResult) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pydicom.uid import generate_uid
 from intrepid_cli.console import plain
 from intrepid_cli.report import write_report
 from intrepid_cli.verification.results import as_results, file_stems
+from intrepid_cli.verification.seal import RESULTS, sealed
 from intrepid_epid.portal_dose_file import write_portal_dose
 from intrepid_rt.dicom_dose import DoseReferences, write_dose
 from intrepid_rt.dicom_file import collecting
@@ -47,8 +48,8 @@ def write_outputs(
     final = replace(result, warnings=tuple(warnings))
     progress("writing the report")
     write_report(final, folder / "report.html")
-    text = json.dumps(plain(as_results(final)), indent=1, allow_nan=False)
-    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(plain(sealed(as_results(final), folder)), indent=1, allow_nan=False)
+    (folder / RESULTS).write_text(text + "\n", encoding="utf-8")
     return final
 
 

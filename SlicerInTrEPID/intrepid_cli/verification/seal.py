@@ -1,0 +1,149 @@
+"""The hash that ties a report to its numbers, its files and its inputs, and the check of it.
+
+The hash tells a report that was changed or mixed up from one that was not. It is no signature: whoever changes
+everything can compute it anew.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from intrepid_cli.console import plain
+from intrepid_rt.dicom_file import collecting, read_dataset, text
+from intrepid_rt.errors import UnreadableFile, UnusableInput
+
+RESULTS, REPORT = "results.json", "report.html"
+_IN_REPORT = re.compile(r'name="intrepid-results-sha256" content="([0-9a-f]{64})"')
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was compared; ``state`` is "same", "changed", "missing" or "not checked"."""
+
+    what: str
+    state: str
+    reason: str = ""
+
+
+def results_sha256(results: Mapping[str, Any]) -> str:
+    """Hash of all numbers and identities of a result; the integrity record itself is left out.
+
+    >>> results_sha256({"a": 1.0}) == results_sha256({"a": 1.0, "integrity": {}})
+    True
+    """
+    content = {key: value for key, value in plain(results).items() if key != "integrity"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def sealed(results: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Add the integrity record: the hash of the results and of every file beside them."""
+    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != RESULTS}
+    return {**results, "integrity": {"results_sha256": results_sha256(results), "files": files}}
+
+
+def check_seal(report: Path, study: Path | None = None) -> list[Finding]:
+    """Recompute the hashes of a report and compare.
+
+    Parameters
+    ----------
+    report : Path
+        report.html, results.json, or the folder of both.
+    study : Path, optional
+        Folder of the inputs; default: the one that the report names, if it is still there.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no results.json, it cannot be read, or it carries no hash.
+    """
+    folder = report if report.is_dir() else report.parent
+    results = _read(folder / RESULTS)
+    integrity = results["integrity"]
+    digest = results_sha256(results)
+    findings = [Finding("results", "same" if digest == integrity["results_sha256"] else "changed")]
+    findings += [_compared(name, folder / name, sha256) for name, sha256 in sorted(integrity["files"].items())]
+    findings.append(_report_shows(folder / REPORT, digest))
+    return findings + list(_inputs(results, study))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        integrity = results["integrity"]
+        if not isinstance(integrity["results_sha256"], str) or not isinstance(integrity["files"], dict):
+            raise TypeError
+    except OSError as error:
+        raise UnreadableFile(f"{path}: {error.strerror}. Give the folder that holds report and {RESULTS}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableFile(
+            f"{path} carries no hash of its results. Only reports with one can be verified."
+        ) from error
+    return results
+
+
+def _compared(name: str, path: Path, expected: str) -> Finding:
+    if Path(name).name != name or not path.is_file():
+        return Finding(name, "missing")
+    return Finding(name, "same" if _sha256(path) == expected else "changed")
+
+
+def _report_shows(path: Path, digest: str) -> Finding:
+    if not path.is_file():
+        return Finding("hash shown in the report", "missing")
+    shown = _IN_REPORT.search(path.read_text(encoding="utf-8", errors="replace"))
+    return Finding("hash shown in the report", "same" if shown and shown[1] == digest else "changed")
+
+
+def _inputs(results: Mapping[str, Any], study: Path | None) -> Iterator[Finding]:
+    provenance = results.get("provenance", {})
+    settings = provenance.get("settings", {})
+    folder = study or Path(settings.get("study_dir") or "no study folder named")
+    for entry in provenance.get("inputs", ()):
+        found: str | None
+        what, expected = f"{entry['role']} {entry['file']}", entry["sha256"]
+        if entry["role"] in ("machine profile", "constraints"):
+            path = Path(
+                settings.get("machine" if entry["role"] == "machine profile" else "constraints") or entry["file"]
+            )
+            if not path.is_file():
+                yield Finding(what, "not checked", "the file is not where the report says")
+                continue
+            found = _sha256(path)
+        elif not folder.is_dir():
+            yield Finding(what, "not checked", "the study folder is not here; give it with --study")
+            continue
+        elif entry["role"] == "CT":
+            found = _series_sha256(folder, entry["uid"])
+        else:
+            found = _best(folder, entry["file"], expected)
+        yield Finding(what, "missing") if found is None else Finding(what, "same" if found == expected else "changed")
+
+
+def _best(folder: Path, name: str, expected: str) -> str | None:
+    digests = [_sha256(path) for path in folder.rglob("*") if path.name == name and path.is_file()]
+    return expected if expected in digests else next(iter(digests), None)
+
+
+def _series_sha256(folder: Path, series_uid: str) -> str | None:
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and _series(path) == series_uid]
+    return _sha256(*paths) if paths else None
+
+
+def _series(path: Path) -> str:
+    try:
+        with collecting([]):
+            return text(read_dataset(path, pixels=False), "SeriesInstanceUID")
+    except UnusableInput:
+        return ""
+
+
+def _sha256(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
