@@ -201,7 +201,9 @@ class DVHMetricsModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onCompute(self):
         """Run the computation; events are processed at each structure, so that Cancel works."""
         with slicer.util.tryWithErrorDisplay(_("Could not compute the histograms."), waitCursor=True):
-            if not self.logic.packagesReady(self.resourcePath("requirements.txt")):
+            from SlicerInTrEPIDLib.panel.packages import packages_ready
+
+            if not packages_ready(self.resourcePath("requirements.txt")):
                 return
             self.setRunning(True)
             try:
@@ -473,19 +475,6 @@ class DVHMetricsModuleLogic(ScriptedLoadableModuleLogic):
             view.SetName("DVHView")
             view = slicer.mrmlScene.AddNode(view)
         return view
-
-    def packagesReady(self, requirementsPath):
-        """Install the Python packages that are missing, after asking; False if the user does not want that."""
-        from SlicerInTrEPIDLib.command import missing_packages
-
-        missing = missing_packages(pathlib.Path(requirementsPath))
-        if not missing:
-            return True
-        question = _("These Python packages are needed and will be installed: {names}").format(names=", ".join(missing))
-        if not slicer.util.confirmOkCancelDisplay(question):
-            return False
-        slicer.util.pip_install(missing)
-        return True
 
 
 class DVHMetricsModuleTest(ScriptedLoadableModuleTest):

@@ -1,7 +1,6 @@
 """The gamma module of 3D Slicer: gathers two doses and criteria, calls the comparison, shows the outcome."""
 
 import math
-import pathlib
 from typing import Annotated
 
 import vtk
@@ -183,7 +182,9 @@ class GammaModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onCompute(self):
         """Run the comparison; events are processed at each step, so that Cancel works."""
         with slicer.util.tryWithErrorDisplay(_("Could not compare the doses."), waitCursor=True):
-            if not self.logic.packagesReady(self.resourcePath("requirements.txt")):
+            from SlicerInTrEPIDLib.panel.packages import packages_ready
+
+            if not packages_ready(self.resourcePath("requirements.txt")):
                 return
             self.setRunning(True)
             try:
@@ -362,19 +363,6 @@ class GammaModuleLogic(ScriptedLoadableModuleLogic):
         from intrepid_gamma.compiling import is_compiled
 
         return "" if is_compiled() else _("Compiling the search for this computer, once; up to half a minute.")
-
-    def packagesReady(self, requirementsPath):
-        """Install the Python packages that are missing, after asking; False if the user does not want that."""
-        from SlicerInTrEPIDLib.command import missing_packages
-
-        missing = missing_packages(pathlib.Path(requirementsPath))
-        if not missing:
-            return True
-        question = _("These Python packages are needed and will be installed: {names}").format(names=", ".join(missing))
-        if not slicer.util.confirmOkCancelDisplay(question):
-            return False
-        slicer.util.pip_install(missing)
-        return True
 
 
 class GammaModuleTest(ScriptedLoadableModuleTest):

@@ -192,7 +192,9 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onReconstruct(self):
         """Start the child process."""
         with slicer.util.tryWithErrorDisplay(_("Could not start the reconstruction."), waitCursor=True):
-            if not self.logic.packagesReady(self.resourcePath("requirements.txt")):
+            from SlicerInTrEPIDLib.panel.packages import packages_ready
+
+            if not packages_ready(self.resourcePath("requirements.txt")):
                 return
             self._job, self._cancelled = self.logic.job(self._parameterNode), False
             self.runner.start(*self.logic.command(self._job))
@@ -294,19 +296,6 @@ class SlicerInTrEPIDLogic(ScriptedLoadableModuleLogic):
         from SlicerInTrEPIDLib.command import read_summary
 
         return read_summary(job.output)
-
-    def packagesReady(self, requirementsPath):
-        """Install the Python packages that are missing, after asking; False if the user does not want that."""
-        from SlicerInTrEPIDLib.command import missing_packages
-
-        missing = missing_packages(pathlib.Path(requirementsPath))
-        if not missing:
-            return True
-        question = _("These Python packages are needed and will be installed: {names}").format(names=", ".join(missing))
-        if not slicer.util.confirmOkCancelDisplay(question):
-            return False
-        slicer.util.pip_install(missing)
-        return True
 
 
 class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
