@@ -13,22 +13,27 @@ LEVEL_PERCENT = 2.0
 OUTPUT_LIMIT_PERCENT = 5.0
 # Ratio inside the field of clean images: below 0.5 %, so twice that is seen with certainty.
 PATTERN_PERCENT = 1.0
+# Where anatomy has faint edges only, a shift makes a faint pattern; below this there is none in any clean image.
+FAINT_PATTERN_PERCENT = 0.4
 # Two walls of 2 cm crossed at 37 degrees: more does not happen to one patient between planning and treatment.
 LARGEST_CHANGE_CM = 5.0
-# Up to here tissue that only adds or only takes away is a change even where the anatomy looks different for it.
+# Up to here tissue that only adds or only takes away is a change even where the anatomy looks somewhat different.
 PLAIN_CHANGE_CM = 3.0
 SMALLEST_CHANGE_CM = 1.0  # 4 % of dose
 NO_CHANGE_CM = 0.7  # what shift and prediction may leave where the thickness has not changed
 SMALLEST_SHIFT_MM = 2.0  # edges are predicted to about one millimetre
 LARGEST_SETUP_SHIFT_MM = 15.0  # beyond, any two anatomies can be brought to agree somewhere
 LARGEST_IMAGE_SHIFT_MM = 20.0  # an imager arm is off by millimetres; a field further off is another field
-SHIFT_EXPLAINS = 0.6  # share of the differences that a shift must take away to be their cause
+SHIFT_EXPLAINS = 0.6  # share of the pattern that a shift must take away to be its cause, leaving no more than clean
+MOST_EXPLAINED = 0.9  # images show, or so much of it; clean images come to 0.25 by chance, so a faint pattern
+FAINT_EXPLAINED = 0.4  # needs less
 IMAGE_SHIFT_EXPLAINS = 0.9  # edges are steep, so what a true shift leaves is little
 OVERLAP = 0.9  # Dice coefficient; 5 mm off in a field of 10 cm still overlap by 0.95
 LEAF_PERCENT = 35.0  # in a strip; a cylinder of 2 cm titanium takes away 27 %, a leaf of 5 mm 60 %
 LEAF_OVERLAP = 0.6  # one of two open leaf pairs closed still leaves 0.65; less is another field
 LEAF_SHARE = 0.65  # of all differences in one leaf pair; a shift across the leaves puts half on either edge
-PATTERN_FOUND = (0.5, 1.5)  # of the predicted anatomy in the image of the same patient
+ANATOMY_FOUND = 0.75  # correlation of predicted and seen anatomy; 5 mm off, the same patient still has 0.75 to 1
+ANATOMY_LOST = 0.5  # new tissue in part of a field leaves more of a faint anatomy
 OTHER_BEAM_RATIO = 0.5  # another beam of the plan must fit at least twice as well,
 OTHER_BEAM_PERCENT = 5.0  # and this one worse than that
 
@@ -78,6 +83,7 @@ def _agrees(found: Evidence) -> bool:
         and found.overlap > OVERLAP
         and not _is_image_shift(found)
         and not _is_leaf(found)
+        and not (_is_setup_shift(found) and found.pattern_percent > FAINT_PATTERN_PERCENT)
     )
 
 
@@ -146,14 +152,22 @@ def _uniform(found: Evidence) -> Cause | None:
     return Cause("thickness change", f"{level}, {thickness}; more than an output may drift.")
 
 
-def _setup_shift(found: Evidence) -> Cause | None:
+def _is_setup_shift(found: Evidence) -> bool:
     if found.anatomy_shift_mm is None or found.anatomy_shift_explains is None or found.pattern_percent is None:
+        return False
+    length = max(abs(part) for part in found.anatomy_shift_mm)
+    left_percent = found.pattern_percent * max(0.0, 1 - found.anatomy_shift_explains) ** 0.5
+    demanded = SHIFT_EXPLAINS if found.pattern_percent > PATTERN_PERCENT else FAINT_EXPLAINED
+    explained = found.anatomy_shift_explains > demanded and left_percent < PATTERN_PERCENT
+    return SMALLEST_SHIFT_MM <= length <= LARGEST_SETUP_SHIFT_MM and (
+        explained or found.anatomy_shift_explains > MOST_EXPLAINED
+    )
+
+
+def _setup_shift(found: Evidence) -> Cause | None:
+    if not _is_setup_shift(found) or found.anatomy_shift_mm is None or found.anatomy_shift_explains is None:
         return None
     x, y = found.anatomy_shift_mm
-    if max(abs(x), abs(y)) < SMALLEST_SHIFT_MM or max(abs(x), abs(y)) > LARGEST_SETUP_SHIFT_MM:
-        return None
-    if found.anatomy_shift_explains < SHIFT_EXPLAINS:
-        return None
     return Cause(
         "setup shift",
         f"The anatomy is displaced by ({x:+.1f}, {y:+.1f}) mm behind an unmoved aperture; that explains "
@@ -161,17 +175,16 @@ def _setup_shift(found: Evidence) -> Cause | None:
     )
 
 
-def _pattern_lost(found: Evidence) -> bool:
-    return found.pattern_gain is not None and not PATTERN_FOUND[0] < found.pattern_gain < PATTERN_FOUND[1]
-
-
 def _other_anatomy(found: Evidence) -> Cause | None:
     if found.water_low_cm is None or found.water_high_cm is None:
         return None
     low, high = found.water_low_cm, found.water_high_cm
     span = f"radiological thickness differs by {low:+.1f} to {high:+.1f} cm"
-    if _pattern_lost(found) and high - low > SMALLEST_CHANGE_CM:
-        return Cause("wrong patient", f"The anatomy of the CT is not in the image ({found.pattern_gain:.2f}); {span}.")
+    similarity = found.anatomy_correlation
+    if similarity is not None and similarity < ANATOMY_FOUND and high - low > SMALLEST_CHANGE_CM:
+        return Cause(
+            "wrong patient", f"The anatomy of the CT is not in the image (correlation {similarity:.2f}); {span}."
+        )
     if max(-low, high) > LARGEST_CHANGE_CM or (low < -SMALLEST_CHANGE_CM and high > SMALLEST_CHANGE_CM):
         return Cause("wrong patient", f"The {span}, more or otherwise than one patient changes.")
     return None
@@ -184,7 +197,9 @@ def _partly_thicker(found: Evidence) -> Cause | None:
     one_sided = low > -NO_CHANGE_CM or high < NO_CHANGE_CM
     if not one_sided or max(-low, high) < SMALLEST_CHANGE_CM:
         return None
-    if max(-low, high) > (LARGEST_CHANGE_CM if not _pattern_lost(found) else PLAIN_CHANGE_CM):
+    similarity = 1.0 if found.anatomy_correlation is None else found.anatomy_correlation
+    largest_cm = LARGEST_CHANGE_CM if similarity > ANATOMY_FOUND else PLAIN_CHANGE_CM
+    if max(-low, high) > largest_cm or similarity < ANATOMY_LOST:
         return None
     word = "more" if high > -low else "less"
     return Cause("thickness change", f"There is {word} tissue: {low:+.1f} to {high:+.1f} cm of water over the field.")

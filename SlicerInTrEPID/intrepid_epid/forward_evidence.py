@@ -44,7 +44,7 @@ class Evidence:
     image_shift_mm : (x, y) by which the whole image is displaced; ``image_shift_mismatch_percent`` is what remains.
     anatomy_shift_mm : (x, y) by which the anatomy is displaced behind the aperture; ``anatomy_shift_explains`` the
         share of the pattern's variance that this takes away.
-    pattern_gain : how much of the predicted anatomy is found in the image (1 all of it); None without anatomy to see.
+    anatomy_correlation : of the predicted with the seen anatomy, trends taken off; None without anatomy to see.
     leaf_share : largest share of all differences that lies in the band of one leaf pair; ``leaf_percent`` the largest
         difference there in percent of the field's dose and ``leaf_centre_mm`` its middle across the leaves.
     """
@@ -60,7 +60,7 @@ class Evidence:
     image_shift_mismatch_percent: float | None
     anatomy_shift_mm: tuple[float, float] | None
     anatomy_shift_explains: float | None
-    pattern_gain: float | None
+    anatomy_correlation: float | None
     leaf_share: float
     leaf_percent: float
     leaf_centre_mm: float
@@ -93,7 +93,7 @@ def evidence(predicted: ForwardPortalDose, measured: PortalImage, beam: Beam, pr
     per_cm = _attenuation_per_cm(primary_beam, pair)
     low, high = np.percentile(-found / per_cm, [5, 95]) if known else (np.nan, np.nan)
     image_shift, image_left = _image_shift(pair)
-    anatomy_shift, explained, gain = _anatomy(pair, log_ratio) if known else (None, None, None)
+    anatomy_shift, explained, correlation = _anatomy(pair, log_ratio) if known else (None, None, None)
     share, depth, centre = _leaf_band(pair, beam, measured, _open_level(pair, log_ratio))
     return Evidence(
         level_percent=None if level is None else 100 * (np.exp(level) - 1),
@@ -107,7 +107,7 @@ def evidence(predicted: ForwardPortalDose, measured: PortalImage, beam: Beam, pr
         image_shift_mismatch_percent=image_left,
         anatomy_shift_mm=anatomy_shift,
         anatomy_shift_explains=explained,
-        pattern_gain=gain,
+        anatomy_correlation=correlation,
         leaf_share=share,
         leaf_percent=depth,
         leaf_centre_mm=centre,
@@ -228,7 +228,7 @@ def _centroid(image: NDArray, level_gy: float) -> NDArray:
 
 
 def _anatomy(pair: _Pair, log_ratio: NDArray) -> tuple[tuple[float, float] | None, float | None, float | None]:
-    """Shift of the anatomy, share of the pattern's variance it explains, and how much of the anatomy is found."""
+    """Shift of the anatomy, share of the pattern's variance it explains, and whether the anatomy is found."""
     inside, row_mm, column_mm = pair.inside, *pair.spacing_mm
     found = log_ratio[inside] - np.median(log_ratio[inside])
 
@@ -239,10 +239,10 @@ def _anatomy(pair: _Pair, log_ratio: NDArray) -> tuple[tuple[float, float] | Non
         change = np.log1p(np.maximum(pair.primary_share * ratio, -0.99))[inside]
         return np.asarray(change - np.median(change))
 
-    gain = _pattern_gain(pair, log_ratio)
+    correlation = _anatomy_correlation(pair, log_ratio)
     slopes = np.stack(np.gradient(pair.log_transmission, row_mm, column_mm))[:, inside]
     if np.sqrt((slopes**2).mean(axis=1).max()) < SEEN_PER_MM:
-        return None, None, gain
+        return None, None, correlation
     # A direction in which the anatomy is flat tells nothing; the weak pull to 0 keeps the shift along it at 0.
     pull = SEEN_PER_MM * np.sqrt(inside.sum())
 
@@ -252,10 +252,10 @@ def _anatomy(pair: _Pair, log_ratio: NDArray) -> tuple[tuple[float, float] | Non
     fit = optimize.least_squares(left, np.zeros(2), diff_step=0.05, x_scale=5.0, max_nfev=30)
     remaining = float(np.mean((found - change(fit.x)) ** 2))
     explained = 1 - remaining / max(float(np.mean(found**2)), 1e-12)
-    return (float(fit.x[0]), float(fit.x[1])), explained, gain
+    return (float(fit.x[0]), float(fit.x[1])), explained, correlation
 
 
-def _pattern_gain(pair: _Pair, log_ratio: NDArray) -> float | None:
+def _anatomy_correlation(pair: _Pair, log_ratio: NDArray) -> float | None:
     sigma = [PATTERN_MM / s for s in pair.spacing_mm]
     weight = np.maximum(ndimage.gaussian_filter(pair.inside.astype(float), sigma), 1e-6)
 
@@ -267,7 +267,7 @@ def _pattern_gain(pair: _Pair, log_ratio: NDArray) -> float | None:
     if expected.std() < PATTERN_SEEN:
         return None
     seen = expected + pattern(log_ratio)
-    return float(seen @ expected / (expected @ expected))
+    return float(seen @ expected / np.sqrt((seen @ seen) * (expected @ expected)))
 
 
 def _leaf_band(pair: _Pair, beam: Beam, image: PortalImage, level: float) -> tuple[float, float, float]:
