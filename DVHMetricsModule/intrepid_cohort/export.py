@@ -131,7 +131,8 @@ def _canonical(column: Column, row: RowMapping, keys: dict[str, dict[int, str]])
     if isinstance(column.type, LargeBinary):
         # What was compressed: two versions of zlib may compress one content differently.
         return None if value is None else hashlib.sha256(zlib.decompress(value)).hexdigest()
-    return _plain(column, value)
+    # SQLite keeps no sign of zero, PostgreSQL does.
+    return value + 0.0 if isinstance(value, float) else _plain(column, value)
 
 
 def _natural_key(table: Table) -> list[str]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from intrepid_rt.dicom_file import collecting, decimals, integer, label, read_dataset, text, texts
-from intrepid_rt.errors import MissingObject, UnreadableFile, UnusableInput
+from intrepid_rt.dicom_file import collecting, decimals, label, read_dataset, text, texts
+from intrepid_rt.errors import MissingObject, UnusableInput
 
 USED_MODALITIES = ("CT", "RTSTRUCT", "RTPLAN", "RTDOSE")
+
+_LARGEST_SLICE_BYTES = 20_000_000
 
 _TEXTS = (
     "StudyDate",
@@ -73,7 +75,8 @@ def file_sha256(path: Path) -> str:
 
 
 def _described(path: Path, size_bytes: int, modified_ns: int, sha256: str) -> Header:
-    dataset = read_dataset(path, pixels=False)
+    # A slice that is cut short shows only when its pixels are read; large doses are read whole later on.
+    dataset = read_dataset(path, pixels=size_bytes <= _LARGEST_SLICE_BYTES)
     known: dict[str, Any] = {
         "patient_id": text(dataset, "PatientID"),
         "modality": text(dataset, "Modality"),
@@ -84,7 +87,7 @@ def _described(path: Path, size_bytes: int, modified_ns: int, sha256: str) -> He
         "values": {keyword: value for keyword in _TEXTS if (value := _one_line(dataset, keyword))},
     }
     try:
-        _require_usable(dataset, known, size_bytes)
+        _require_usable(dataset, known)
         reason = ""
     except UnusableInput as error:
         reason = str(error)
@@ -97,7 +100,7 @@ def _one_line(dataset: Dataset, keyword: str) -> str:
     return text(dataset, keyword)
 
 
-def _require_usable(dataset: Dataset, known: dict[str, Any], size_bytes: int) -> None:
+def _require_usable(dataset: Dataset, known: dict[str, Any]) -> None:
     modality = known["modality"]
     if modality not in USED_MODALITIES:
         raise UnusableInput(f"{modality or 'An object without Modality'} is not used by this version.")
@@ -109,18 +112,3 @@ def _require_usable(dataset: Dataset, known: dict[str, Any], size_bytes: int) ->
     if modality == "CT":
         for keyword in ("KVP", "SliceThickness", "PixelSpacing"):
             decimals(dataset, keyword)  # refuses what is no number
-        _require_all_pixels(dataset, size_bytes)
-
-
-def _require_all_pixels(dataset: Dataset, size_bytes: int) -> None:
-    """Refuse an image that is smaller than its pixels; compressed ones cannot be judged by size."""
-    meta = getattr(dataset, "file_meta", Dataset())
-    if "TransferSyntaxUID" in meta and meta.TransferSyntaxUID.is_compressed:
-        return
-    rows, columns, bits = (integer(dataset, keyword) or 0 for keyword in ("Rows", "Columns", "BitsAllocated"))
-    needed = rows * columns * bits // 8 * (integer(dataset, "NumberOfFrames") or 1)
-    if size_bytes < needed:
-        raise UnreadableFile(
-            f"{label(dataset)} holds {size_bytes} bytes, less than the {needed} of its pixels: it is cut short. "
-            "Export it again."
-        )

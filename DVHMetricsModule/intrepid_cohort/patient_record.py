@@ -1,7 +1,7 @@
 """All files of one patient to the rows of that patient: what is used, what is not and why, how it belongs together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -40,11 +40,11 @@ def patient_record(headers: Iterable[Header]) -> PatientRecord:
     record = PatientRecord()
     record.patient_sex = _only(headers, "PatientSex", {"M", "F", "O"}) or None
     record.patient_birth_date = _only(headers, "PatientBirthDate")
-    by_modality = defaultdict(list)
-    for header in _originals(headers, record):
-        by_modality[header.modality].append(header)
+    by_modality = _by_instance(headers, record)
     studies = _studies(headers)
-    _add_series(studies, by_modality["CT"])
+    for used, *twins in by_modality["CT"]:
+        _note_twins(used, twins, record)
+    _add_series(studies, [files[0] for files in by_modality["CT"]])
     _RtObjects(studies, record).add(by_modality)
     record.studies = [study for study in studies.values() if study.series or study.structure_sets or study.plans
                       or study.doses]  # fmt: skip
@@ -62,24 +62,29 @@ def _only(headers: list[Header], keyword: str, allowed: set[str] | None = None) 
     return found.pop() if found else ""
 
 
-def _originals(headers: list[Header], record: PatientRecord) -> list[Header]:
-    """Headers of usable files, one per SOP instance: the first by path; the others are listed with their reason."""
-    first: dict[str, Header] = {}
+def _by_instance(headers: list[Header], record: PatientRecord) -> dict[str, list[list[Header]]]:
+    """Group usable headers by modality and SOP instance, each instance's files in the order of their paths."""
+    instances: dict[tuple[str, str], list[Header]] = defaultdict(list)
     for header in headers:
         if header.reason:
             record.unused[header.path] = header.reason
-            continue
-        twin = first.setdefault(header.sop_instance_uid, header)
-        if twin is header:
-            continue
-        if twin.sha256 == header.sha256:
-            record.unused[header.path] = f"It is a copy of {twin.path}."
         else:
-            record.unused[header.path] = f"It has the SOP Instance UID of {twin.path} but another content."
+            instances[header.modality, header.sop_instance_uid].append(header)
+    by_modality: dict[str, list[list[Header]]] = defaultdict(list)
+    for (modality, _), files in instances.items():
+        by_modality[modality].append(files)
+    return by_modality
+
+
+def _note_twins(used: Header, others: Iterable[Header], record: PatientRecord) -> None:
+    for header in others:
+        if used.sha256 == header.sha256:
+            record.unused[header.path] = f"It is a copy of {used.path}."
+        else:
+            record.unused[header.path] = f"It has the SOP Instance UID of {used.path} but another content."
             record.notes.append(
-                f"{twin.path} and {header.path} differ but have one SOP Instance UID; the first is used."
+                f"{used.path} and {header.path} differ but have one SOP Instance UID; the first is used."
             )
-    return list(first.values())
 
 
 def _studies(headers: list[Header]) -> dict[str, Study]:
@@ -140,19 +145,22 @@ class _RtObjects:
         self.anatomies: dict[str, AnatomyFacts] = {}
         self.plans: dict[str, Plan] = {}
 
-    def add(self, by_modality: Mapping[str, list[Header]]) -> None:
+    def add(self, by_modality: Mapping[str, list[list[Header]]]) -> None:
         """Read structure sets, then plans, then doses: each refers to what came before."""
-        for modality, take in (
-            ("RTSTRUCT", self._structure_set),
-            ("RTPLAN", self._plan),
-            ("RTDOSE", self._dose),
-        ):
-            for header in by_modality[modality]:
-                try:
-                    with collecting([]):
-                        take(header, read_dataset(header.path))
-                except UnusableInput as error:
-                    self.record.unused[header.path] = str(error)
+        for modality, take in (("RTSTRUCT", self._structure_set), ("RTPLAN", self._plan), ("RTDOSE", self._dose)):
+            for files in by_modality.get(modality, ()):
+                self._take_first_readable(files, take)
+
+    def _take_first_readable(self, files: list[Header], take: Callable[[Header, Dataset], None]) -> None:
+        for number, header in enumerate(files, 1):
+            try:
+                with collecting([]):
+                    take(header, read_dataset(header.path))
+            except UnusableInput as error:
+                self.record.unused[header.path] = str(error)
+            else:
+                _note_twins(header, files[number:], self.record)
+                return
 
     def _structure_set(self, header: Header, dataset: Dataset) -> None:
         facts = anatomy_facts(dataset, file_sha256=header.sha256)

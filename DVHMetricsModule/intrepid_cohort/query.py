@@ -6,14 +6,8 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
     ColumnElement,
-    Date,
-    DateTime,
     Engine,
-    Integer,
-    Numeric,
     Select,
     and_,
     func,
@@ -162,20 +156,14 @@ def _like(column: Any, pattern: str) -> ColumnElement[bool]:
     return func.lower(column).like(escaped, escape="\\")
 
 
-def _typed(column: Column, value: str, text: str) -> Any:
+def _typed(column: Any, value: str, text: str) -> Any:
+    kind = column.type.python_type
     try:
-        if isinstance(column.type, Boolean):
+        if kind is bool:
             return {"true": True, "false": False}[value.lower()]
-        if isinstance(column.type, Integer):
-            return int(value)
-        if isinstance(column.type, Numeric):
-            return float(value)
-        if isinstance(column.type, DateTime):
-            return datetime.fromisoformat(value)
-        return date.fromisoformat(value) if isinstance(column.type, Date) else value
-    except (ValueError, KeyError) as error:
-        kind = type(column.type).__name__.lower()
-        raise InvalidSetting(f"{value!r} in {text!r} is no {kind}; dates are written 2026-01-31.") from error
+        return kind.fromisoformat(value) if kind in (date, datetime) else kind(value)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidSetting(f"{value!r} in {text!r} is no {kind.__name__}; dates are written 2026-01-31.") from error
 
 
 def _plain(value: Any) -> Any:

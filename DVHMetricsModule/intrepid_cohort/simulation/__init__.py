@@ -1,0 +1,1 @@
+"""Synthetic cohorts: small, realistic DICOM of many patients whose every number is known beforehand."""

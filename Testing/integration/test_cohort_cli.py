@@ -1,0 +1,112 @@
+"""``intrepid cohort`` and ``intrepid simulate cohort`` as a user types them."""
+
+import csv
+import json
+
+import pytest
+
+from intrepid_cli.main import run
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """Folder of synthetic patients and the database they were imported into."""
+    folder = tmp_path_factory.mktemp("cli")
+    assert run(["simulate", "cohort", str(folder / "in"), "--patients", "2", "--seed", "5"]) == 0
+    database = str(folder / "cohort.db")
+    assert run(["cohort", "init", database]) == 0
+    assert run(["cohort", "import", str(folder / "in"), "--database", database, "--processes", "1"]) == 0
+    return folder, database
+
+
+def answer(capsys, *arguments):
+    code = run([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_import_lists_every_file_it_does_not_use(filled, capsys, tmp_path):
+    folder, database = filled
+    listed = tmp_path / "unused.csv"
+    code, found = answer(
+        capsys, "cohort", "import", str(folder / "in"), "--database", database, "--unused", str(listed)
+    )
+    assert code == 0
+    assert found["files_read"] == 0
+    assert [entry["file"] for entry in found["unused"]] == [str(folder / "in" / "truth.json")]
+    with listed.open() as file:
+        assert [row["file"] for row in csv.DictReader(file)] == [str(folder / "in" / "truth.json")]
+
+
+def test_query_on_screen_and_to_files(filled, capsys, tmp_path):
+    _, database = filled
+    code, found = answer(
+        capsys, "cohort", "query", "--database", database, "--where", "roi_name ~ ptv*", "--metric", "D95%",
+        "--metric", "Nonsense"
+    )  # fmt: skip
+    assert code == 0
+    rows = found["rows"]
+    assert len(rows) == 3
+    for row in rows:
+        assert row["min_gy"] < row["D95%"] < row["mean_gy"]
+        assert row["Nonsense"] is None
+        assert row["Nonsense reason"]
+    out = tmp_path / "rows.csv"
+    run(
+        ["cohort", "query", "--database", database, "--where", "roi_name ~ ptv*", "--metric", "D95%", "--out", str(out)]
+    )
+    with out.open() as file:
+        assert [float(row["D95%"]) for row in csv.DictReader(file)] == [row["D95%"] for row in rows]
+    run(["cohort", "query", "--database", database, "--where", "mean_gy > 1000"])
+    assert "0 rows" in capsys.readouterr().out
+
+
+def test_export_as_csv_has_every_table_and_a_dictionary(filled, capsys, tmp_path):
+    _, database = filled
+    code, found = answer(capsys, "cohort", "export", str(tmp_path / "csv"), "--database", database)
+    assert code == 0
+    assert found["rows"]["patients"] == 2
+    with (tmp_path / "csv" / "dictionary.csv").open() as file:
+        described = {(row["table"], row["column"]) for row in csv.DictReader(file)}
+    for name in found["rows"]:
+        with (tmp_path / "csv" / f"{name}.csv").open() as file:
+            reader = csv.DictReader(file)
+            assert {(name, column) for column in reader.fieldnames} <= described
+            assert sum(1 for _ in reader) == found["rows"][name]
+    with (tmp_path / "csv" / "dvhs.csv").open() as file:
+        for row in csv.DictReader(file):
+            curve = json.loads(row["cumulative_volume_cc"])
+            assert curve[0] == pytest.approx(float(row["volume_cc"]), rel=1e-6)
+            assert len(curve) == int(float(row["max_gy"]) / 0.01) + 2
+
+
+def test_export_as_json_is_one_object(filled, capsys, tmp_path):
+    _, database = filled
+    _, found = answer(capsys, "cohort", "export", str(tmp_path / "c.json"), "--database", database, "--format", "json")
+    tables = json.loads((tmp_path / "c.json").read_text())
+    assert {name: len(rows) for name, rows in tables.items()} == found["rows"]
+    assert "settings" not in tables  # the key of the pseudonyms
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["query", "--database", "none.db"], "intrepid cohort init none.db"),
+        (["query", "--database", "{db}", "--where", "nonsense = 1"], "--columns"),
+        (["import", "no/such/folder", "--database", "{db}"], "is no folder"),
+        (["init", "{db}", "--pseudonym-key", "{key}"], "at least 32"),
+    ],
+)
+def test_errors_are_one_line_with_the_way_out(filled, capsys, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "short.key").write_text("short")
+    arguments = [text.format(db=filled[1], key=tmp_path / "short.key") for text in arguments]
+    assert run(["cohort", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert len(error.splitlines()) == 1
+
+
+def test_columns_are_listed(filled, capsys):
+    code, found = answer(capsys, "cohort", "query", "--database", "unused", "--columns")
+    assert code == 0
+    assert {"structures.roi_name", "target_geometry.ptv_overlap_cc", "beams.energy_max"} <= set(found["columns"])
