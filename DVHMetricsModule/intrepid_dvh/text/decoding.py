@@ -39,9 +39,11 @@ def decoded(path: Path, options: Options) -> str:
 
     Raises
     ------
-    UnreadableFile : the bytes are no text in the given encoding.
+    UnreadableFile : no file, or the bytes are no text in the given encoding.
     InvalidSetting : the encoding's name is unknown.
     """
+    if not path.is_file():  # a pipe or a device would be read for ever
+        raise UnreadableFile(f"{path} is no file. Check the path.")
     return decoded_bytes(path.read_bytes(), path, options)
 
 
