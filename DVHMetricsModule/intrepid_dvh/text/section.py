@@ -12,6 +12,8 @@ from intrepid_dvh.text.cumulative import bin_widths, is_cumulative, made_cumulat
 from intrepid_dvh.text.record import HEADER_FIELDS, Columns, dvh_of, unknown
 from intrepid_rt.errors import UnreadableFile
 
+_LARGEST_NUMBER = 1e12
+
 
 @dataclass(frozen=True, eq=False)
 class Section:
@@ -94,6 +96,7 @@ def _notes_on_all(sections: list[Section], filled: list[Section]) -> tuple[str, 
 def _finished(section: Section, notes: tuple[str, ...], path: Path) -> DVH:
     header = {**dict.fromkeys(HEADER_FIELDS), **section.header}
     header["DVHtype"] = "differential" if section.is_differential else "cumulative"
+    _require_plausible(section.columns, header["structure"], path)
     columns = _completed(section.columns, header)
     _require_ascending(columns, header["structure"], path)
     cumulative, differential = made_cumulative(columns, per_dose=section.per_dose, differential=section.is_differential)
@@ -120,6 +123,13 @@ def _completed(columns: Columns, header: dict[str, Any]) -> Columns:
         volume_percent = 100 * volume_cc / volume if np.isnan(volume_percent).all() else volume_percent
         volume_cc = volume_percent * volume / 100 if np.isnan(volume_cc).all() else volume_cc
     return Columns(dose, dose_percent, volume_cc, volume_percent)
+
+
+def _require_plausible(columns: Columns, structure: str, path: Path) -> None:
+    # Beyond this no dose or volume means anything in any unit, and sums of the numbers overflow.
+    largest = max(np.abs(values[~np.isnan(values)]).max(initial=0.0) for values in vars(columns).values())
+    if largest > _LARGEST_NUMBER:
+        raise UnreadableFile(f"{path}: the table of {structure} holds {largest:g}; no dose or volume is that large.")
 
 
 def _require_ascending(columns: Columns, structure: str, path: Path) -> None:

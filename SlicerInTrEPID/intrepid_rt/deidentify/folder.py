@@ -125,6 +125,9 @@ def _survey(
         except UnusableInput:
             result.left_out.append((name, "no readable DICOM file"))
             continue
+        except Exception as error:  # whatever the parser trips over in a damaged element
+            result.left_out.append((name, f"it holds an element that cannot be read ({type(error).__name__})"))
+            continue
         if flag:
             result.flagged.append((name, flag))
         if flag and not keep_flagged:
@@ -195,7 +198,7 @@ def _write_all(sources: list[_Source], stage: Path, run: _Run, progress: Progres
         try:
             with collecting([]):
                 written = _write(one.path, stage, cleaner)
-                found = leaks((stage / written).read_bytes(), run.identifiers, run.key, run.options)
+                found = _leaks(stage / written, run)
         except UnusableInput as error:
             reason = str(error).replace(str(one.path), "the file").replace(one.path.name, "the file")
             run.result.left_out.append((name, reason))
@@ -205,6 +208,14 @@ def _write_all(sources: list[_Source], stage: Path, run: _Run, progress: Progres
         if cleaner.pseudonym not in run.result.patients:
             run.result.patients.append(cleaner.pseudonym)
         progress(number, len(sources))
+
+
+def _leaks(path: Path, run: _Run) -> list[str]:
+    try:
+        return leaks(path.read_bytes(), run.identifiers, run.key, run.options)
+    except Exception as error:  # what cannot be read again has not been checked
+        path.unlink()
+        raise UnreadableFile(f"{path.name} cannot be read again ({type(error).__name__}).") from error
 
 
 def _write(path: Path, stage: Path, cleaner: Cleaner) -> str:

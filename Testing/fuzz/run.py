@@ -1,0 +1,111 @@
+"""Run numbered cases of damaged input in worker processes that are replaced when they die or hang; resumable.
+
+    .venv/bin/python Testing/fuzz/run.py --cases 5000 --results fuzz.jsonl --workers 2
+
+Cases that the results file holds already are not run again. Exit code 1 if any case has a problem.
+"""
+
+import argparse
+import json
+import os
+import queue
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LIMIT_S = 20.0
+START_S = 120.0  # imports and compiled kernels
+
+
+class Worker:
+    """A worker process and its replacement."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.process, self._is_new = folder, None, True
+
+    def run(self, number: int) -> dict[str, object]:
+        """Run a case; a process that dies or takes too long is replaced, and the case has a problem."""
+        if self.process is None:
+            self._start()
+        self.process.stdin.write(f"{number}\n")
+        self.process.stdin.flush()
+        limit, self._is_new = (START_S if self._is_new else LIMIT_S), False
+        ready, _, _ = select.select([self.process.stdout], [], [], limit)
+        line = self.process.stdout.readline() if ready else ""
+        if line:
+            return json.loads(line)
+        problem = "the process died" if ready else f"no answer within {limit:g} s"
+        self.stop()
+        return {"case": number, "problem": problem}
+
+    def _start(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        place = tempfile.mkdtemp(dir=self.folder)
+        self.process = subprocess.Popen(
+            [sys.executable, HERE / "worker.py", place], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, env=environment,
+        )  # fmt: skip
+        self._is_new = True
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+
+def run_cases(numbers: list[int], *, workers: int, results: Path | None = None) -> list[dict[str, object]]:
+    """Run cases and return what became of each, those of an earlier run included."""
+    done = [json.loads(line) for line in results.read_text().splitlines()] if results and results.exists() else []
+    finished = {one["case"] for one in done}
+    todo: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in numbers:
+        if number not in finished:
+            todo.put(number)
+    lock = threading.Lock()
+
+    def work(folder: Path) -> None:
+        worker = Worker(folder)
+        try:
+            while True:
+                outcome = worker.run(todo.get_nowait())
+                with lock:
+                    done.append(outcome)
+                    if results:
+                        with results.open("a") as file:
+                            file.write(json.dumps(outcome) + "\n")
+        except queue.Empty:
+            worker.stop()
+
+    with tempfile.TemporaryDirectory(prefix="intrepid-fuzz-") as place:
+        threads = [threading.Thread(target=work, args=(Path(place),)) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return [one for one in done if one["case"] in set(numbers)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=300)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--results", type=Path)
+    given = parser.parse_args()
+    numbers = list(range(given.first, given.first + given.cases))
+    outcomes = run_cases(numbers, workers=given.workers, results=given.results)
+    problems = [one for one in outcomes if one["problem"]]
+    codes = [one.get("code") for one in outcomes]
+    for one in problems:
+        print(json.dumps(one))
+    print(f"{len(outcomes)} cases: {codes.count(0)} succeeded, {codes.count(2)} were refused, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
