@@ -78,12 +78,12 @@ def _described(path: Path, size_bytes: int, modified_ns: int, sha256: str) -> He
     # A slice that is cut short shows only when its pixels are read; large doses are read whole later on.
     dataset = read_dataset(path, pixels=size_bytes <= _LARGEST_SLICE_BYTES)
     known: dict[str, Any] = {
-        "patient_id": text(dataset, "PatientID"),
-        "modality": text(dataset, "Modality"),
-        "sop_class_uid": text(dataset, "SOPClassUID"),
-        "sop_instance_uid": text(dataset, "SOPInstanceUID"),
-        "study_instance_uid": text(dataset, "StudyInstanceUID"),
-        "series_instance_uid": text(dataset, "SeriesInstanceUID"),
+        "patient_id": _one_line(dataset, "PatientID"),
+        "modality": _one_line(dataset, "Modality"),
+        "sop_class_uid": _one_line(dataset, "SOPClassUID"),
+        "sop_instance_uid": _one_line(dataset, "SOPInstanceUID"),
+        "study_instance_uid": _one_line(dataset, "StudyInstanceUID"),
+        "series_instance_uid": _one_line(dataset, "SeriesInstanceUID"),
         "values": {keyword: value for keyword in _TEXTS if (value := _one_line(dataset, keyword))},
     }
     try:
@@ -95,9 +95,9 @@ def _described(path: Path, size_bytes: int, modified_ns: int, sha256: str) -> He
 
 
 def _one_line(dataset: Dataset, keyword: str) -> str:
-    if keyword in ("SoftwareVersions", "PixelSpacing"):
-        return "\\".join(texts(dataset, keyword))
-    return text(dataset, keyword)
+    several = keyword in ("SoftwareVersions", "PixelSpacing")
+    value = "\\".join(texts(dataset, keyword)) if several else text(dataset, keyword)
+    return value.replace("\0", "")  # which PostgreSQL cannot store
 
 
 def _require_usable(dataset: Dataset, known: dict[str, Any]) -> None:

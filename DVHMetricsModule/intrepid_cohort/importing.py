@@ -79,7 +79,7 @@ def import_folders(
         job_id = _started(session, roots, centre)
         _index(session, roots, centre, processes, progress, result)
         _import_patients(session, processes, progress, result)
-        result.unused = _unused(session, roots)
+        result.unused = sorted(result.unused + _unused(session, roots))
         _finish(session, job_id, result)
     return result
 
@@ -119,14 +119,14 @@ def _index(
     session: Session, roots: Sequence[Path], centre: str, processes: int, progress: Progress, result: ImportResult
 ) -> None:
     """Read the headers of new and changed files and commit them in batches."""
-    paths = sorted({path for root in roots for path in _files_below(root)})
+    paths = sorted({path for root in roots for path in _files_below(root, result.unused)})
     result.files_seen = len(paths)
     key = pseudonym_key(session)
     done = 0
     for outcome in run_tasks(_read_headers, _new_files(session, paths, centre), processes=processes):
         headers = outcome.result
         if isinstance(headers, Failure):
-            headers = [_unreadable(path, headers.reason) for path in outcome.task]
+            headers = [Header(str(path), 0, 0, reason=headers.reason) for path in outcome.task]
         for header in headers:
             _store_file(session, header, centre, key)
         session.commit()
@@ -135,9 +135,29 @@ def _index(
     result.files_read = done
 
 
-def _files_below(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root):
-        yield from (path for name in names if (path := Path(folder, name)).is_file())
+def _files_below(root: Path, unused: list[tuple[str, str]]) -> Iterator[Path]:
+    """Yield regular files; folders and entries that cannot be read go to ``unused`` with their reason."""
+
+    def remember(error: OSError) -> None:
+        unused.append((str(error.filename), f"The folder cannot be opened: {error.strerror}."))
+
+    for folder, _, names in os.walk(root, onerror=remember):
+        for name in names:
+            path = Path(folder, name)
+            shown = str(path).encode(errors="backslashreplace").decode()
+            if shown != str(path):
+                unused.append((shown, "Its name is not UTF-8. Rename it."))
+            elif not _is_regular(path):
+                unused.append((shown, "It is no regular file, or a link that leads nowhere."))
+            else:
+                yield path
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _new_files(session: Session, paths: Sequence[Path], centre: str) -> Iterator[tuple[Path, ...]]:
@@ -161,17 +181,15 @@ def _is_known(path: Path, known: dict) -> bool:
     row = known.get(str(path))
     if row is None:
         return False
-    state = path.stat()
+    try:
+        state = path.stat()
+    except OSError:
+        return False
     return bool((row.size_bytes, row.modified_ns) == (state.st_size, state.st_mtime_ns))
 
 
 def _read_headers(paths: tuple[Path, ...]) -> list[Header]:
     return [read_header(path) for path in paths]
-
-
-def _unreadable(path: Path, reason: str) -> Header:
-    state = path.stat()
-    return Header(str(path), state.st_size, state.st_mtime_ns, reason=reason)
 
 
 def _store_file(session: Session, header: Header, centre: str, key: bytes) -> None:
@@ -283,9 +301,9 @@ def _store_patient(session: Session, work: _Work, record: PatientRecord | Failur
     try:
         _replace_rows(session, work, record)
         session.commit()
-    except (IntegrityError, DataError) as error:
+    except (IntegrityError, DataError, UnicodeEncodeError) as error:
         session.rollback()
-        return f"The database refused its rows ({type(error.orig).__name__})."
+        return f"The database refused its rows ({type(error).__name__})."
     finally:
         session.expunge_all()
     return ""

@@ -232,6 +232,27 @@ def test_changed_and_vanished_files(cohort, tmp_path):
     assert canonical(engine, tmp_path / "after.jsonl") == before
 
 
+def test_what_cannot_be_opened_is_listed(tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    (folder / "locked").mkdir(parents=True)
+    (folder / "dangling").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / "pipe")
+    (folder / os.fsdecode(b"n\xe4me.dcm")).write_bytes(b"x")
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    result = import_folders(initialise(tmp_path / "c.db"), [folder], processes=1)
+    found = {Path(path).name: reason for path, reason in result.unused}
+    assert set(found) == {"locked", "dangling", "pipe", r"n\udce4me.dcm"}
+    assert "Permission denied" in found["locked"]
+    assert "UTF-8" in found[r"n\udce4me.dcm"]
+
+
 def test_full_database_stops_in_one_line_and_the_next_run_completes(cohort, undisturbed, tmp_path):
     engine = initialise(tmp_path / "full.db", pseudonym_key=KEY)
     with engine.connect() as connection:
