@@ -92,7 +92,7 @@ def _read(study: Path, err: io.StringIO) -> int:
 
 
 def _problem(code: int, out: str, err: str, folder: Path) -> str:
-    lines = [line for line in err.splitlines() if line.strip() and " files" not in line]  # but the progress bar
+    lines = [line for line in err.splitlines() if line.strip() and "files [" not in line]  # but the progress bar
     if code not in (0, 1, 2):
         return f"exit code {code}: {' '.join(lines[-1:])}"
     if "Traceback" in err:
