@@ -123,6 +123,8 @@ def _index(
     result.files_seen = len(paths)
     key = pseudonym_key(session)
     done = 0
+    if len(paths) <= _FILES_PER_COMMIT:
+        processes = 1  # starting others would take longer
     for outcome in run_tasks(_read_headers, _new_files(session, paths, centre), processes=processes):
         headers = outcome.result
         if isinstance(headers, Failure):

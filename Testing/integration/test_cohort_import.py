@@ -174,9 +174,8 @@ def test_piece_by_piece_in_two_processes_gives_the_same_bytes(cohort, undisturbe
         for lot, processes in zip(lots, (1, 2), strict=True):
             here = [hidden / path.relative_to(folder) for path in files if (hidden / path.relative_to(folder)).exists()]
             _move([path for path in here if lot(path.name)], hidden, folder)
-            for centre in ("centre_2", "centre_1"):
-                (folder / centre).mkdir(exist_ok=True)
-                import_folders(engine, [folder / centre], centre=centre, processes=processes)
+            for centre, workers in (("centre_2", processes), ("centre_1", 1)):
+                import_folders(engine, [folder / centre], centre=centre, processes=workers)
     finally:
         _move([path for path in hidden.rglob("*") if path.is_file()], hidden, folder)
     assert canonical(engine, tmp_path / "pieces.jsonl") == undisturbed
