@@ -4,7 +4,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -165,7 +165,9 @@ def text(dataset: Dataset, keyword: str) -> str:
 def texts(dataset: Dataset, keyword: str) -> list[str]:
     """Values of a text element that may hold several, in capitals; empty if it is absent or empty."""
     value = element_value(dataset, keyword)
-    values = [] if value is None else [value] if isinstance(value, str) else list(value)
+    # A wrong value representation makes a text a number or a tag, which are single values as well.
+    is_single = isinstance(value, str | bytes) or not isinstance(value, Iterable)
+    values = [] if value is None else [value] if is_single else list(value)
     return [str(one).strip().upper() for one in values]
 
 
