@@ -95,12 +95,13 @@ def _computed(
 
     from intrepid_dvh.compute import compute_dvh
     from intrepid_dvh.slabs import common_slice_spacing_mm
-    from intrepid_rt.dicom_file import read_dataset, text
+    from intrepid_rt.dicom_file import collecting, read_dataset, text
     from intrepid_rt.errors import MissingObject, UnsupportedGeometry
     from intrepid_rt.image_files import read_dose_file
 
     grid = read_dose_file(dose)
-    patient_id = text(read_dataset(structures, modality="RTSTRUCT"), "PatientID")
+    with collecting([]):  # what is odd about the header has been noted when the structures were read
+        patient_id = text(read_dataset(structures, modality="RTSTRUCT"), "PatientID")
     spacing_mm = common_slice_spacing_mm(structure_set.structures)
     computed: list[DVH] = []
     missing: list[dict] = []

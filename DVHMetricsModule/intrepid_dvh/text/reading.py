@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from intrepid_dvh.curve import DVH
 from intrepid_dvh.text.cadplan import looks_like_cadplan, read_cadplan
 from intrepid_dvh.text.decoding import Options, decoded
@@ -64,9 +66,11 @@ def read_dvh_files(
     kinds = [_kind(file, format, opts) for file, opts in zip(files, per_file, strict=True)]
     tables = [file for file, kind in zip(files, kinds, strict=True) if kind == "table"]
     found = read_tables(tables, per_file[0]) if tables else []
-    for file, kind, opts in zip(files, kinds, per_file, strict=True):
-        if kind != "table":
-            found += _read_one(file, kind, opts)
+    # Absurd numbers may overflow on their way to the check that refuses them by name.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for file, kind, opts in zip(files, kinds, per_file, strict=True):
+            if kind != "table":
+                found += _read_one(file, kind, opts)
     return found
 
 
