@@ -40,7 +40,7 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--structures", type=_FILE, help="RTSTRUCT with the structure to analyse.")
 @click.option("--roi", help="Name of that structure.")
-@click.option("--out", type=_FILE, help="Gamma map: .nrrd, .nii, .nii.gz or .mha; NaN where not analysed.")
+@click.option("--out", type=_FILE, help="Gamma map: .nrrd, .nii, .nii.gz, .mha (NaN where not analysed) or .dcm (0).")
 @click.option("--pass-limit-percent", type=float, help="Exit with code 1 if the pass rate is below this.")
 @json_option
 def command(
@@ -162,7 +162,40 @@ def _mask(structures: Path | None, roi: str | None, planned: "Grid") -> "NDArray
 def _write(out: Path, result: "GammaResult", planned: "Grid", reference: Path) -> None:
     from intrepid_rt.image_files import dimensions_of, write_image
 
+    if out.suffix.lower() == ".dcm":
+        _write_dicom(out, result, planned, reference)
+        return
     write_image(out, result.gamma.astype("float32"), planned, planar=dimensions_of(reference) == 2)
+
+
+def _write_dicom(out: Path, result: "GammaResult", planned: "Grid", reference: Path) -> None:
+    """Write gamma as RTDOSE of relative units beside the reference: DICOM has no object of its own for it."""
+    import numpy as np
+
+    from intrepid_rt.dicom_dose import DoseReferences, read_dose_object, write_dose
+    from intrepid_rt.dicom_file import read_dataset
+    from intrepid_rt.errors import InvalidSetting
+    from intrepid_rt.grids import DoseGrid
+    from intrepid_rt.image_files import is_dicom
+
+    if not is_dicom(reference):
+        raise InvalidSetting(
+            f"{out.name}: gamma is written as RTDOSE only for a DICOM reference. Choose one of these: .nrrd, .nii, "
+            ".nii.gz, .mha."
+        )
+    gamma = np.asarray(result.gamma, np.float32)
+    largest = max(2.0, float(gamma[np.isfinite(gamma)].max(initial=0.0)))
+    stored = np.nan_to_num(gamma, nan=0.0, posinf=largest)
+    source = read_dose_object(reference)
+    write_dose(
+        out,
+        DoseGrid(stored, planned.index_to_lps, planned.frame_of_reference_uid),
+        references=DoseReferences(source.plan_uid, source.structure_set_uid),
+        template=read_dataset(reference, pixels=False),
+        units="RELATIVE",
+        comment=f"Gamma {result.dose_percent:g} % / {result.distance_mm:g} mm; 0 where not analysed",
+        series_description="InTrEPID gamma",
+    )
 
 
 def _text(result: "GammaResult", seconds: float, out: Path | None) -> str:

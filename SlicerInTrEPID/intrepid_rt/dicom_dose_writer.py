@@ -40,6 +40,7 @@ def write_dose(
     series_uid: str = "",
     instance_number: int = 1,
     created: datetime | None = None,
+    units: str = "GY",
 ) -> str:
     """Write an RTDOSE with 32 bit pixels and its own UIDs; half a scaling step is the largest error.
 
@@ -59,6 +60,8 @@ def write_dose(
         DoseComment: the method that made this dose.
     series_uid : str
         Series to join; by default a new one.
+    units : str
+        "GY", or "RELATIVE" for a quantity that is no absorbed dose, such as gamma.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def write_dose(
         )
         _refer(dataset, references, summation_type)
         _place(dataset, grid)
-        _fill(dataset, grid, comment)
+        _fill(dataset, grid, comment, units)
         return save_object(dataset, path)
 
 
@@ -125,11 +128,11 @@ def _place(dataset: Dataset, grid: DoseGrid) -> None:
     dataset.GridFrameOffsetVector = [decimal(round(k * spacing[2], 9)) for k in range(frames)]
 
 
-def _fill(dataset: Dataset, grid: DoseGrid, comment: str) -> None:
+def _fill(dataset: Dataset, grid: DoseGrid, comment: str, units: str) -> None:
     highest, lowest = float(grid.values.max()), float(grid.values.min())
     if not (math.isfinite(highest) and math.isfinite(lowest)) or lowest < 0:
         raise InvalidSetting("A dose to be written must be finite and not negative.")
-    dataset.DoseUnits, dataset.DoseType = "GY", "PHYSICAL"
+    dataset.DoseUnits, dataset.DoseType = units, "PHYSICAL"
     dataset.DoseComment = comment
     dataset.DoseGridScaling = _scaling_text(highest)
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"

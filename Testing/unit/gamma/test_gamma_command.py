@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pydicom
 import pytest
 
 from builders import BeamSpec, Ids, Lattice, Roi, ring, rtdose, rtplan, rtstruct, save
@@ -90,6 +91,24 @@ def test_dicom_doses_and_a_structure(tmp_path, capsys):
     assert code == 0
     assert result["n_points"] == pytest.approx(inside.sum(), rel=0.05)
     assert result["pass_rate_percent"] == 100.0
+
+
+def test_gamma_of_a_dicom_reference_can_be_kept_as_rtdose(tmp_path, capsys, doses):
+    _, paths = treatment(tmp_path)
+    out = tmp_path / "gamma.dcm"
+    reference, evaluated = (read_dose_file(path) for path in paths)
+    expected = np.nan_to_num(gamma_index(reference, evaluated, dose_percent=1, distance_mm=1).gamma)
+    code, _, _ = answer(capsys, [*paths, "--dose-percent", "1", "--distance-mm", "1", "--out", str(out)])
+    written_object = pydicom.dcmread(out)
+    stored = written_object.pixel_array * float(written_object.DoseGridScaling)
+    assert code == 0
+    assert written_object.DoseUnits == "RELATIVE"
+    np.testing.assert_allclose(stored, expected, atol=1e-6)
+    # No planning system, nor we, take it for a dose.
+    assert answer(capsys, [paths[0], str(out), *CRITERIA])[0] == 2
+    folder = tmp_path / "images"
+    folder.mkdir()
+    assert answer(capsys, [*written(folder, doses), *CRITERIA, "--out", str(out)])[0] == 2
 
 
 def test_the_norm_is_the_prescription_of_the_plan_beside_the_dose(tmp_path, capsys):
