@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from intrepid_cli.console import DONE, UNFORESEEN, UNUSABLE_INPUT
+from intrepid_rt.atomic import reason_of
 from intrepid_rt.errors import UnusableInput
 
 # Name: (module, one line). Modules are imported only when their subcommand runs, so that --help answers at once.
@@ -86,7 +87,7 @@ def _unusable(message: str, debug: bool) -> int:
 
 def _os_message(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{error.strerror or error}. Check the path, the permissions and the free space, then run again."
+    return f"{place}{reason_of(error)}. Check the path, the permissions and the free space, then run again."
 
 
 def _one_line(message: str) -> str:

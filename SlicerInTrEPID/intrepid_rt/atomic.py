@@ -32,11 +32,28 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise OutputNotWritable(
-            f"{path} could not be written: {error.strerror or error}. Free space or choose another output folder."
+            f"{path} could not be written: {reason_of(error)}. Free space or choose another output folder."
         ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def reason_of(error: OSError) -> str:
+    """Say in a few words why the operating system refused.
+
+    Libraries wrap the error in one of their own whose text is a whole traceback (pydicom does), so the first error of
+    the chain that states a reason is asked.
+
+    >>> reason_of(OSError(28, "No space left on device"))
+    'No space left on device'
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _copy_default_mode(path: Path) -> None:
@@ -73,7 +90,7 @@ def staged_folder(folder: str | Path) -> Iterator[Path]:
                 path.replace(folder / path.name)
     except OSError as error:
         raise OutputNotWritable(
-            f"{folder} could not be written: {error.strerror or error}. Free space or choose another output folder."
+            f"{folder} could not be written: {reason_of(error)}. Free space or choose another output folder."
         ) from error
     finally:
         # Empty only if nothing was moved there: a failed run leaves no folder that looks like a result.
