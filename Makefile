@@ -32,10 +32,12 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python Testing/benchmarks/run.py
 
-# Needs uv; the lock holds versions only, so that it installs from whatever index a site uses.
+# Needs uv; the lock holds versions only, so that it installs from whatever index a site uses. What CUDA builds of torch
+# bring along is left to torch itself: a CPU build needs none of it.
 lock:
-	uv pip compile pyproject.toml --extra mrml --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+	sed --in-place --regexp-extended '/^(nvidia-|cuda-|triton=)/d' requirements.lock
 
 clean:
 	rm -rf $(VENV) demo-output build dist .pytest_cache .mypy_cache .ruff_cache
