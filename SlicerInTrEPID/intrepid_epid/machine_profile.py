@@ -96,6 +96,14 @@ class MachineProfile(msgspec.Struct, frozen=True, kw_only=True):
         """Number of commissioning fields."""
         return len(self.fields)
 
+    @property
+    def open_gy_per_mu(self) -> float | None:
+        """Mean portal dose per MU in the open field nearest to 10 x 10 cm2; None for a stand-in without fields."""
+        if not self.fields:
+            return None
+        field = min(self.fields, key=lambda one: abs(one.area_cm2 - 100.0))
+        return field.mean_dose_gy / field.meterset_mu
+
     def worst_residual_percent(self) -> float:
         """Return the largest residual of all commissioning fields."""
         return max(abs(field.residual_percent) for field in self.fields)

@@ -56,8 +56,20 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[str, ...] = ()
 
 
+class ImagerPanel(msgspec.Struct, frozen=True):
+    """The panel that took the images: who made it, and its active area in the imager plane."""
+
+    vendor: str
+    width_mm: float
+    height_mm: float
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a dataset holds and where it comes from."""
+    """What a dataset holds and where it comes from.
+
+    ``open_gy_per_mu`` is the profile's portal dose per MU in the open beam (``MachineProfile.open_gy_per_mu``), by which
+    a network tells how much of the beam a phantom lets through.
+    """
 
     schema: str = SCHEMA
     created: str
@@ -67,6 +79,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     profile_sha256: str
     grid: DatasetGrid
     pairs: tuple[Pair, ...]
+    open_gy_per_mu: float | None = None
+    panel: ImagerPanel | None = None
 
     def of_split(self, split: str) -> tuple[Pair, ...]:
         """Pairs of one part of the split: train, validation or test."""
