@@ -27,14 +27,28 @@ from intrepid_cohort.schema import (
     Plan,
     Prescription,
     Structure,
+    StructureName,
     StructureSet,
     Study,
     TargetGeometry,
+    Treatment,
 )
 from intrepid_rt.errors import InvalidSetting
 
 # In this order a name that several tables have is looked up; "table.column" always says which is meant.
-_JOINED = (Patient, Structure, DoseVolumeHistogram, Plan, Dose, TargetGeometry, Study, StructureSet)
+_JOINED = (Patient, Structure, DoseVolumeHistogram, Plan, Dose, TargetGeometry, Study, StructureSet, Treatment,
+           StructureName)  # fmt: skip
+    Patient,
+    Structure,
+    DoseVolumeHistogram,
+    Plan,
+    Dose,
+    TargetGeometry,
+    Study,
+    StructureSet,
+    Treatment,
+    StructureName,
+)
 # A plan has several of these; a condition asks whether any of them meets it.
 _OF_PLAN = (Beam, Prescription)
 
@@ -92,8 +106,10 @@ def _joined(columns: list[Any]) -> Select:
         Plan.sop_instance_uid == Dose.referenced_plan_uid,
         Plan.study_id.in_(select(plan_study.id).where(plan_study.patient_id == Study.patient_id)),
     )
+    mapped = and_(StructureName.centre == Patient.centre, StructureName.roi_name == Structure.roi_name)
+    prescription_gy = func.coalesce(Treatment.prescription_dose_gy, Plan.prescription_dose_gy)
     return (
-        select(*columns, Plan.prescription_dose_gy, Structure.roi_name, DoseVolumeHistogram)
+        select(*columns, prescription_gy, Structure.roi_name, DoseVolumeHistogram)
         .select_from(DoseVolumeHistogram)
         .join(Dose, DoseVolumeHistogram.dose_id == Dose.id)
         .join(Study, Dose.study_id == Study.id)
@@ -102,6 +118,8 @@ def _joined(columns: list[Any]) -> Select:
         .join(StructureSet, Structure.structure_set_id == StructureSet.id)
         .outerjoin(TargetGeometry, TargetGeometry.structure_id == Structure.id)
         .outerjoin(Plan, same_patient)
+        .outerjoin(Treatment, Treatment.dose_id == Dose.id)
+        .outerjoin(StructureName, mapped)
         .order_by(Patient.pseudonym, Dose.sop_instance_uid, Structure.roi_number)
     )
 

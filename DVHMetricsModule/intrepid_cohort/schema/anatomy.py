@@ -51,8 +51,10 @@ class Structure(Base):
     roi_number: Mapped[int] = column("ROINumber (3006,0022)")
     roi_name: Mapped[str] = column("ROIName (3006,0026), as written", index=True)
     rt_roi_interpreted_type: Mapped[str | None] = column("RTROIInterpretedType (3006,00A4): the ROI type", index=True)
-    institutional_category: Mapped[str | None] = column("Name within the institution; filled by name mapping")
-    physician_category: Mapped[str | None] = column("Name used by the physician; filled by name mapping")
+    institutional_category: Mapped[str | None] = column(
+        "Name after TG-263, from the centre's mapping of names", index=True
+    )
+    physician_category: Mapped[str | None] = column("Name used by the physician, if a person gave one")
     contour_count: Mapped[int] = column("Number of closed contours")
     volume_cc: Mapped[float | None] = column("Volume in cm3")
     centroid_x_mm: Mapped[float | None] = column("Centroid, LPS x")

@@ -16,18 +16,23 @@ if TYPE_CHECKING:
 
 
 class Dose(Base):
-    """One RTDOSE object."""
+    """One RTDOSE object, or the dose of a curated treatment, which is a sum of such objects."""
 
     __tablename__ = "doses"
     __table_args__ = (UniqueConstraint("study_id", "sop_instance_uid"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = parent("studies", "Study")
     sop_instance_uid: Mapped[str] = column("SOPInstanceUID (0008,0018)", index=True)
-    file_sha256: Mapped[str] = column("SHA-256 of the file it was read from")
+    file_sha256: Mapped[str] = column("SHA-256 of the file it was read from; of the components for a treatment")
     referenced_plan_uid: Mapped[str | None] = column("Plan whose dose it is; empty if not stated", index=True)
     referenced_beam_number: Mapped[int | None] = column("Beam whose dose it is, if of one beam")
     referenced_structure_set_uid: Mapped[str | None] = column("Structure set used for its DVHs")
-    dose_summation_type: Mapped[str] = column("DoseSummationType (3004,000A)")
+    dose_summation_type: Mapped[str] = column(
+        "DoseSummationType (3004,000A); TREATMENT for the dose of a curated treatment, which is no file"
+    )
+    components: Mapped[list[dict[str, Any]]] = column(
+        "What a treatment's dose is the sum of: SOP instance UID, SHA-256 of the file, factor", JSON, default=list
+    )
     dose_type: Mapped[str] = column("DoseType (3004,0004)")
     dose_comment: Mapped[str | None] = column("DoseComment (3004,0006)")
     tissue_heterogeneity_correction: Mapped[str | None] = column("TissueHeterogeneityCorrection (3004,0014)")

@@ -12,6 +12,7 @@ from intrepid_cohort.schema.base import Base, column, parent
 
 if TYPE_CHECKING:
     from intrepid_cohort.schema.anatomy import StructureSet
+    from intrepid_cohort.schema.delivery import TreatmentRecord
     from intrepid_cohort.schema.dose import Dose
     from intrepid_cohort.schema.planning import Plan
 
@@ -56,6 +57,7 @@ class Study(Base):
     structure_sets: Mapped[list[StructureSet]] = relationship(back_populates="study", passive_deletes=True)
     plans: Mapped[list[Plan]] = relationship(back_populates="study", passive_deletes=True)
     doses: Mapped[list[Dose]] = relationship(back_populates="study", passive_deletes=True)
+    treatment_records: Mapped[list[TreatmentRecord]] = relationship(back_populates="study", passive_deletes=True)
 
 
 class Series(Base):
@@ -107,11 +109,11 @@ class File(Base):
 
 
 class Job(Base):
-    """One run of an import."""
+    """One run: an import, a curation, a mapping of names."""
 
     __tablename__ = "jobs"
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = column("What was run, e.g. import")
+    kind: Mapped[str] = column("What was run: import, curate, names, check, edit")
     arguments: Mapped[dict[str, Any]] = column("Its arguments", JSON)
     software_version: Mapped[str] = column("Version of this software")
     started_at: Mapped[datetime] = column("Start (UTC)", DateTime(timezone=True), time=True)

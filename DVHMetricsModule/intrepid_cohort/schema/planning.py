@@ -149,6 +149,14 @@ class Beam(Base):
     scan_mode: Mapped[str | None] = column("ScanMode (300A,0308)")
     scan_spot_count: Mapped[int | None] = column("Sum of NumberOfScanSpotPositions (300A,0392)")
     mlc_area_mean_cm2: Mapped[float | None] = column("Open area between leaves within the jaws, mean by meterset")
+    mlc_perimeter_mean_mm: Mapped[float | None] = column("Outline of the open area, mean by meterset")
+    edge_metric_per_mm: Mapped[float | None] = column(
+        "Leaf side edges over open area, mean by meterset (Younge et al., doi 10.1118/1.4748323)"
+    )
+    modulation_complexity_score: Mapped[float | None] = column(
+        "0 to 1, 1 for an open field (McNiven et al., doi 10.1118/1.3276775; arcs: Masi et al., 10.1118/1.4810969)"
+    )
+    complexity_reason: Mapped[str | None] = column("Why there is no complexity; empty if there is")
     plan: Mapped[Plan] = relationship(back_populates="beams")
     control_points: Mapped[list[ControlPoint]] = relationship(back_populates="beam", passive_deletes=True)
 
@@ -168,4 +176,6 @@ class ControlPoint(Base):
     couch_angle_deg: Mapped[float | None] = column("PatientSupportAngle (300A,0122)")
     nominal_beam_energy: Mapped[float | None] = column("NominalBeamEnergy (300A,0114)")
     mlc_area_cm2: Mapped[float | None] = column("Open area between leaves within the jaws at the isocentre plane")
+    mlc_perimeter_mm: Mapped[float | None] = column("Length of the outline of the open area")
+    edge_metric_per_mm: Mapped[float | None] = column("Leaf side edges over open area")
     beam: Mapped[Beam] = relationship(back_populates="control_points")
