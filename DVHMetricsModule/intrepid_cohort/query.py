@@ -38,17 +38,6 @@ from intrepid_rt.errors import InvalidSetting
 # In this order a name that several tables have is looked up; "table.column" always says which is meant.
 _JOINED = (Patient, Structure, DoseVolumeHistogram, Plan, Dose, TargetGeometry, Study, StructureSet, Treatment,
            StructureName)  # fmt: skip
-    Patient,
-    Structure,
-    DoseVolumeHistogram,
-    Plan,
-    Dose,
-    TargetGeometry,
-    Study,
-    StructureSet,
-    Treatment,
-    StructureName,
-)
 # A plan has several of these; a condition asks whether any of them meets it.
 _OF_PLAN = (Beam, Prescription)
 
