@@ -34,3 +34,57 @@ def cohort(out: Path, patients: int, centres: int, seed: int, as_json: bool) -> 
         {"folder": str(out), "patients": patients, "scenarios": counts}, f"{text}\nWritten to {out}.", as_json=as_json
     )
     return DONE
+
+
+@command.command("phantoms")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--set", "set_name", default="founding", show_default=True, help="Which set: founding or unseen.")
+@click.option("--count", type=click.IntRange(min=1), help="Only the first COUNT pairs of the set.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--primaries", type=click.IntRange(min=100), default=80_000, show_default=True, help="Photons per image.")
+@click.option("--portal-dose", type=click.Choice(["dicom", "nrrd"]), default="dicom", show_default=True)
+@click.option(
+    "--machine-option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change the machine, e.g. horn_percent=4, softening_percent=6, glare_percent=2, saturates_at=1.2.",
+)
+@json_option
+def phantoms(
+    out: Path,
+    set_name: str,
+    count: int | None,
+    seed: int,
+    primaries: int,
+    portal_dose: str,
+    options: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Write simulated phantoms with portal images and doses below OUT, as a clinic would export them.
+
+    A folder per phantom holds CT, RTPLAN, and per beam an RTIMAGE and its portal dose; pairs.csv lists the pairs, and
+    open_fields/ is for 'intrepid commission'. Interrupted and started again with the same options it goes on.
+    """
+    from tqdm import tqdm
+
+    from intrepid_epid.simulation.phantom_set import simulate_set
+    from intrepid_epid.simulation.simulation_plans import plans_of
+    from intrepid_epid.simulation.treatment_machine import machine_with
+
+    machine = machine_with(options)
+    total = sum(len(plan.beams) for plan in plans_of(set_name, seed=seed, count=count))
+    with tqdm(total=total, unit="pair", desc="simulating") as bar:
+        simulate_set(
+            out,
+            set_name=set_name,
+            seed=seed,
+            count=count,
+            machine=machine,
+            primaries=primaries,
+            dose_suffix=".dcm" if portal_dose == "dicom" else ".nrrd",
+            progress=lambda _: bar.update(),
+        )
+    result = {"folder": str(out), "set": set_name, "seed": seed, "pairs": total, "machine": machine.name}
+    report(result, f"{total} pairs of machine {machine.name}. Written to {out}.", as_json=as_json)
+    return DONE

@@ -35,15 +35,19 @@ def new_object(
     series_description: str = "",
     instance_number: int = 1,
     created: datetime | None = None,
+    uid: str = "",
 ) -> Dataset:
-    """Return an object with its own SOP Instance UID in the patient and study of ``template``, in a new series."""
+    """Return an object with its own SOP Instance UID in the patient and study of ``template``, in a new series.
+
+    ``uid`` gives the SOP Instance UID where the same input must make the same file, as in simulations.
+    """
     created = created or datetime.now()
     dataset = Dataset()
     for keyword in _REQUIRED + _OPTIONAL:
         value = template.get(keyword)
         if value is not None or keyword in _REQUIRED:
             setattr(dataset, keyword, "" if value is None else value)
-    dataset.SOPClassUID, dataset.SOPInstanceUID = SOP_CLASS_UID[modality], generate_uid()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = SOP_CLASS_UID[modality], uid or generate_uid()
     dataset.Modality = modality
     dataset.StudyInstanceUID = text(template, "StudyInstanceUID") or generate_uid()
     dataset.SeriesInstanceUID = series_uid or generate_uid()

@@ -29,6 +29,7 @@ def write_portal_dose_image(
     series_uid: str = "",
     instance_number: int = 1,
     created: datetime | None = None,
+    uid: str = "",
 ) -> str:
     """Write a portal dose in Gy as an RTIMAGE that names its plan and beam; `read_portal_image` reads it back.
 
@@ -42,6 +43,8 @@ def write_portal_dose_image(
         RTImageLabel, at most 16 characters.
     description : str
         RTImageDescription: the method.
+    uid : str
+        SOP Instance UID; by default a new one.
 
     Returns
     -------
@@ -64,6 +67,7 @@ def write_portal_dose_image(
             series_description=description[:64],
             instance_number=instance_number,
             created=created,
+            uid=uid,
         )
         dataset.FrameOfReferenceUID = text(template, "FrameOfReferenceUID") or generate_uid()
         dataset.ImageType = ["DERIVED", "SECONDARY", "PORTAL"]

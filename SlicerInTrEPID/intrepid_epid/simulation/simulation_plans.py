@@ -1,0 +1,172 @@
+"""Which phantoms, beams and parts of the split a simulated set consists of."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from intrepid_epid.aperture import open_area_cm2
+from intrepid_epid.simulation import fields
+from intrepid_epid.simulation.phantom_families import FAMILIES, make_phantom
+from intrepid_epid.simulation.phantoms import Phantom
+from intrepid_rt.errors import InvalidSetting
+from intrepid_rt.plan import Beam
+
+# Pairs (training, test) of the founding study by phantom and field. Its table adds up to 213 pairs and 23 tests where
+# its text says 211 and 22 (docs/commissioning_and_training.md): one OMG 10x10 less to learn from and no OMG 2x10 test.
+FOUNDING: dict[str, dict[str, tuple[int, int]]] = {
+    "OMG": {"2x2": (13, 1), "5x5": (11, 1), "10x10": (14, 1), "20x20": (13, 1), "2x10": (12, 0)},
+    "CIRS": {
+        "2x2": (7, 1), "5x5": (8, 1), "10x10": (6, 1), "2x10": (7, 1), "10x2": (7, 1), "15x1": (7, 1), "1x15": (7, 1),
+    },
+    "SLAB": {
+        "2x2": (6, 1), "5x5": (6, 1), "10x10": (6, 1), "20x20": (6, 1), "2x10": (6, 1), "10x2": (2, 0), "4x20": (6, 1),
+    },
+    "MULTIPLUG": {"5x5": (11, 1), "10x10": (7, 1), "2x10": (7, 1), "15x1": (7, 1), "ellipse": (7, 1)},
+}  # fmt: skip
+TRAINING_PHANTOMS = {"OMG": 9, "CIRS": 7, "SLAB": 6, "MULTIPLUG": 7}
+TEST_PHANTOMS = 2
+OMG_THICKNESSES_MM = (48.0, 72.0, 88.0, 118.0, 146.0, 172.0, 214.0, 246.0, 278.0)
+OMG_TEST_MM = (132.0, 228.0)
+EXTRA_PHANTOMS = 3  # per family, with irregular, off-axis and modulated fields
+_EXTRA_FIELDS = ("mlc", "mlc", "offaxis", "modulated")
+_ANGLES = {
+    "OMG": (0.0, 0.0, 0.0, 180.0, 90.0),
+    "CIRS": (0.0, 90.0, 180.0, 270.0),
+    "SLAB": (0.0, 0.0, 180.0),
+    "MULTIPLUG": (0.0, 90.0, 180.0, 270.0),
+}
+_METERSETS_MU = (50.0, 80.0, 100.0, 100.0, 100.0, 120.0, 200.0)
+SETS = ("founding", "unseen")
+
+
+@dataclass(frozen=True)
+class SimulatedPlan:
+    """One phantom on the couch with the beams that are imaged; ``split`` is empty where no split is published."""
+
+    phantom: Phantom
+    beams: tuple[Beam, ...]
+    fields: tuple[str, ...]  # the name of each beam's field
+    split: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name of the plan."""
+        return f"P-{self.phantom.name}"
+
+
+def plans_of(name: str, *, seed: int, count: int | None = None) -> tuple[SimulatedPlan, ...]:
+    """Return the plans of a set; with ``count`` its first ``count`` pairs only.
+
+    ``founding`` is the composition of the founding study, 211 pairs, and 48 pairs with irregular, off-axis and
+    modulated fields. ``unseen`` is held out from all training: other phantoms and fields, made from another seed.
+
+    Raises
+    ------
+    InvalidSetting
+        No such set, or a count below 1.
+    """
+    if name not in SETS:
+        raise InvalidSetting(f"No simulated set is called {name!r}; known are {', '.join(SETS)}.")
+    if count is not None and count < 1:
+        raise InvalidSetting(f"--count {count}: at least one pair must be simulated.")
+    made = list(_founding(seed) if name == "founding" else _unseen(seed))
+    return tuple(made if count is None else _first(made, count))
+
+
+def table_of(plans: tuple[SimulatedPlan, ...]) -> str:
+    """Return the list of pairs as CSV, one line a pair: what is published about a set."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["id", "family", "phantom", "plan", "field", "gantry_deg", "mu", "area_cm2", "split"])
+    for plan in plans:
+        for beam, field in zip(plan.beams, plan.fields, strict=True):
+            writer.writerow([
+                pair_id(plan, beam), plan.phantom.family, plan.phantom.name, plan.label, field,
+                f"{beam.control_points[0].gantry_angle_deg:g}", f"{beam.meterset_mu:g}", f"{open_area_cm2(beam):.2f}",
+                plan.split,
+            ])  # fmt: skip
+    return out.getvalue()
+
+
+def pair_id(plan: SimulatedPlan, beam: Beam) -> str:
+    """Name of a pair, fit for a file name."""
+    return f"{plan.phantom.name}_{beam.name}"
+
+
+def _founding(seed: int) -> Iterator[SimulatedPlan]:
+    for number, family in enumerate(FAMILIES):
+        for part, (split, phantoms) in enumerate((("train", TRAINING_PHANTOMS[family]), ("test", TEST_PHANTOMS))):
+            names = [field for field, counts in FOUNDING[family].items() for _ in range(counts[part])]
+            for index in range(phantoms):
+                rng = np.random.default_rng([seed, number, part, index])
+                thickness = (OMG_THICKNESSES_MM, OMG_TEST_MM)[part][index] if family == "OMG" else 0.0
+                phantom = make_phantom(family, f"{family}-{'LT'[part]}{index + 1:02d}", rng, thickness_mm=thickness)
+                # The last phantom of every family is set apart to watch the training by.
+                shown = "validation" if split == "train" and index == phantoms - 1 else split
+                yield _plan(phantom, names[index::phantoms], shown, rng)
+        for index in range(EXTRA_PHANTOMS):
+            rng = np.random.default_rng([seed, number, 2, index])
+            phantom = make_phantom(family, f"{family}-X{index + 1:02d}", rng)
+            yield _plan(phantom, _EXTRA_FIELDS, "validation" if index == EXTRA_PHANTOMS - 1 else "train", rng)
+
+
+_UNSEEN_FIELDS = (
+    ("10x10", "3x3", "mlc", "6x12"),
+    ("5x5", "2x10", "offaxis", "8x8"),
+    ("12x4", "modulated", "7x7", "2x2"),
+    ("15x15", "ellipse", "4x20", "mlc"),
+)
+
+
+def _unseen(seed: int) -> Iterator[SimulatedPlan]:
+    for number, family in enumerate(FAMILIES):
+        for index in range(2):
+            rng = np.random.default_rng([1_000_003 + seed, number, index])
+            phantom = make_phantom(family, f"{family}-U{index + 1:02d}", rng)
+            yield _plan(phantom, _UNSEEN_FIELDS[(number + index) % len(_UNSEEN_FIELDS)], "", rng)
+
+
+def _plan(phantom: Phantom, names: tuple[str, ...] | list[str], split: str, rng: np.random.Generator) -> SimulatedPlan:
+    """Put the isocentre up to 4 cm off the middle and give every field an angle and monitor units."""
+    depth_mm = 2 * phantom.solids[0].half_mm[1]
+    reach_mm = min(40.0, 0.35 * depth_mm)
+    isocentre = np.array([rng.uniform(-10, 10), rng.uniform(-reach_mm, reach_mm), rng.uniform(-15, 15)]).round(1)
+    # Through the narrow side of a thin phantom most of a field would pass beside it.
+    angles = [a for a in _ANGLES[phantom.family] if depth_mm > 110.0 or a % 180.0 == 0.0]
+    beams = []
+    for number, name in enumerate(names, 1):
+        angle = float(rng.choice(angles))
+        if rng.random() < 0.25:
+            angle = float((angle + rng.integers(-30, 31)) % 360)
+        beam = _field(name, rng, isocentre=isocentre, gantry_deg=angle, meterset_mu=float(rng.choice(_METERSETS_MU)))
+        beams.append(replace(beam, number=number, name=f"B{number:02d}_{name}_g{angle:03.0f}"))
+    return SimulatedPlan(phantom, tuple(beams), tuple(names), split)
+
+
+def _field(name: str, rng: np.random.Generator, **beam: Any) -> Beam:
+    if name == "ellipse":
+        return fields.ellipse(*rng.uniform(18, 60, 2).round(1), **beam)
+    if name == "mlc":
+        return fields.irregular(rng, collimator_deg=float(rng.choice([0.0, 0.0, 90.0, 15.0, 345.0])), **beam)
+    if name == "modulated":
+        return fields.modulated(rng, **beam)
+    if name == "offaxis":
+        x, y, half_x, half_y = (*rng.uniform(-50, 50, 2), *rng.uniform(12, 45, 2))
+        return fields.rectangle(_limits(x, half_x), _limits(y, half_y), **beam)
+    return fields.centred(name, **beam)
+
+
+def _limits(centre: float, half: float) -> tuple[float, float]:
+    return round(float(centre - half), 1), round(float(centre + half), 1)
+
+
+def _first(plans: list[SimulatedPlan], count: int) -> Iterator[SimulatedPlan]:
+    for plan in plans:
+        if count <= 0:
+            return
+        yield replace(plan, beams=plan.beams[:count], fields=plan.fields[:count])
+        count -= len(plan.beams)

@@ -1,0 +1,139 @@
+"""Simulated sets: the composition of the founding study, phantoms that cannot leak, and an export that reads back."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from intrepid_epid.aperture import open_share
+from intrepid_epid.ray_tracing import mass_thickness_g_cm2
+from intrepid_epid.simulation import fields
+from intrepid_epid.simulation.phantom_set import simulate_set
+from intrepid_epid.simulation.phantoms import Phantom, Solid, density_of, hounsfield
+from intrepid_epid.simulation.simulation_plans import plans_of, table_of
+from intrepid_epid.simulation.treatment_machine import SimulatedMachine
+from intrepid_epid.transit import anatomy_of
+from intrepid_rt.errors import InvalidSetting
+from intrepid_rt.scan import scan
+
+PUBLISHED = Path(__file__).parents[3] / "docs" / "founding_set.csv"
+SMALL = SimulatedMachine(pixels=64, pixel_mm=6.48)
+
+
+def test_the_published_list_is_what_is_simulated():
+    assert table_of(plans_of("founding", seed=2025)) == PUBLISHED.read_text(encoding="utf-8")
+
+
+def test_composition_of_the_founding_study():
+    plans = [p for p in plans_of("founding", seed=1) if "-X" not in p.phantom.name]
+    pairs = [(plan, field) for plan in plans for field in plan.fields]
+    assert len(pairs) == 211
+    assert sum(plan.split == "test" for plan, _ in pairs) == 22
+    # Rows of the study's table: 2x2 29, 5x5 40, 10x10 38, 20x20 21, 2x10 36, 10x2 10, 15x1 16, 1x15 8, 4x20 7,
+    # ellipses 8; less one 10x10 and one 2x10, because its text says 211.
+    totals = {"2x2": 29, "5x5": 40, "10x10": 37, "20x20": 21, "2x10": 35, "10x2": 10, "15x1": 16, "1x15": 8, "4x20": 7,
+              "ellipse": 8}  # fmt: skip
+    assert {f: sum(field == f for _, field in pairs) for f in totals} == totals
+
+
+def test_every_phantom_lies_on_one_side_of_the_split_and_none_repeats():
+    plans = plans_of("founding", seed=2025)
+    assert len({p.phantom.name for p in plans}) == len(plans)
+    assert len({p.phantom.solids for p in plans}) == len(plans)
+    unseen = plans_of("unseen", seed=2025)
+    assert not {p.phantom.solids for p in plans} & {p.phantom.solids for p in unseen}
+
+
+@pytest.mark.parametrize("seed", [0, 2025])
+def test_no_phantom_is_one_of_the_reference_cases(seed):
+    """Those are water of exactly 100, 200, 300 mm, and a thorax of 300 x 210 mm; ours keep clear of them."""
+    for plan in (*plans_of("founding", seed=seed), *plans_of("unseen", seed=seed)):
+        half = plan.phantom.solids[0].half_mm
+        assert min(abs(2 * half[1] - t) for t in (100.0, 200.0, 300.0)) > 0.5 or plan.phantom.family != "OMG"
+        assert half[:2] != (150.0, 105.0)
+
+
+def test_ct_of_solids_has_their_mass_and_thickness():
+    phantom = Phantom("p", "X", (
+        Solid(1.0, (0, 0, 0), (50.0, 40.0, 30.0)),
+        Solid(1.5, (10.0, 5.0, -4.0), (12.0, 12.0, 12.0), "ellipsoid"),
+        Solid(0.3, (-20.0, -10.0, 0.0), (9.0, 14.0, 30.0), "cylinder"),
+    ))  # fmt: skip
+    grid = density_of(*hounsfield(phantom, voxel_mm=2.5), voxel_mm=2.5)
+    sphere, cylinder = 4 / 3 * np.pi * 1.2**3, np.pi * 0.9 * 1.4 * 6.0
+    air = 0.0012 * (grid.values.size * grid.voxel_volume_cc - 480.0)
+    mass = float(grid.values.sum(dtype=np.float64) * grid.voxel_volume_cc) - air
+    assert mass == pytest.approx(480.0 + 0.5 * sphere - 0.7 * cylinder, rel=0.005)
+    anatomy = anatomy_of(grid)
+    thickness = mass_thickness_g_cm2(anatomy, (10.0, -500.0, -4.0), (10.0, 500.0, -4.0)).sum()
+    assert thickness == pytest.approx(8.0 + 0.5 * 2.4, rel=0.01)
+
+
+def test_fields_open_what_they_are_called():
+    plane = SMALL.panel
+    pixel_cm2 = (SMALL.pixel_mm / 16) ** 2
+    for name, area in (("4x20", 80.0), ("10x2", 20.0)):
+        share = open_share(fields.centred(name), plane).values
+        assert share.sum() * pixel_cm2 == pytest.approx(area, rel=1e-6)
+    ellipse = open_share(fields.ellipse(40.0, 25.0, centre=(10.0, -20.0)), plane)
+    assert ellipse.values.sum() * pixel_cm2 == pytest.approx(np.pi * 4 * 2.5, rel=0.01)
+    weight = ellipse.values / ellipse.values.sum()
+    x, y = (weight.sum(axis=0) @ ellipse.x_mm, weight.sum(axis=1) @ ellipse.y_mm)
+    assert (x, y) == pytest.approx((10.0, -20.0), abs=0.3)
+    rng = np.random.default_rng(5)
+    modulated = open_share(fields.modulated(rng), plane).values
+    assert 0.05 < modulated.max() < 0.95
+    assert open_share(fields.irregular(rng), plane).values.max() == pytest.approx(1.0)
+
+
+def test_an_exported_plan_is_read_as_it_was_made(tmp_path):
+    plans = simulate_set(tmp_path, seed=11, count=8, machine=SMALL, primaries=400)
+    (study,) = [s for s in scan(tmp_path / plans[0].phantom.name) if s.plans]
+    read = study.plans[0].plan
+    assert len(study.portal_images) == len(plans[0].beams)
+    assert {image.link for image in study.portal_images} == {"stated"}
+    for made in plans[0].beams:
+        found = read.beam_numbered(made.number)
+        assert found.meterset_mu == made.meterset_mu
+        np.testing.assert_allclose(
+            open_share(found, SMALL.panel).values, open_share(made, SMALL.panel).values, atol=1e-9
+        )
+        assert found.control_points[0].gantry_angle_deg == made.control_points[0].gantry_angle_deg
+        np.testing.assert_allclose(found.control_points[0].isocentre_lps_mm, made.control_points[0].isocentre_lps_mm)
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_killed_simulation_ends_like_an_undisturbed_one(tmp_path):
+    options = ["--count", "6", "--seed", "4", "--primaries", "400"]
+    options += ["--machine-option", "pixels=64", "--machine-option", "pixel_mm=6.48", "--portal-dose", "nrrd"]
+    command = [sys.executable, "-c", "from intrepid_cli.main import main; main()", "simulate", "phantoms"]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.Popen([*command, str(killed), *options], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not list(killed.glob("*/RTIMAGE_*")) and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    for folder in (killed, whole):
+        subprocess.run([*command, str(folder), *options], check=True, capture_output=True)
+    left = {name for name in _content(killed) if Path(name).name.startswith(".")}
+    after, expected = _content(killed), _content(whole)
+    assert {name: data for name, data in after.items() if name not in left} == expected
+
+
+def test_other_settings_do_not_go_on_in_the_same_folder(tmp_path):
+    simulate_set(tmp_path, seed=1, count=1, machine=SMALL, primaries=400)
+    with pytest.raises(InvalidSetting, match="begun with other settings"):
+        simulate_set(tmp_path, seed=2, count=1, machine=SMALL, primaries=400)
+    with pytest.raises(InvalidSetting, match="holds other files"):
+        simulate_set(tmp_path / "OMG-L01", seed=1, count=1)
+
+
+def test_an_unknown_set_is_named():
+    with pytest.raises(InvalidSetting, match="known are founding, unseen"):
+        plans_of("other", seed=1)
