@@ -23,6 +23,7 @@ def incident_fluence(
     *,
     widths_mm: Sequence[float],
     weights: Sequence[float],
+    thickness_g_cm2: NDArray | None = None,
 ) -> PortalImage:
     """Photons per cm2 at the isocentre plane, as they would be without the patient.
 
@@ -38,9 +39,12 @@ def incident_fluence(
         Broad-field dose per photon and cm2 at the bin centres of the spectrum.
     widths_mm, weights : sequence of float
         Spread in the water of the detector, in the imager plane; weights sum to 1.
+    thickness_g_cm2 : ndarray, (rows, columns, n_materials), optional
+        What lies between source and pixels, if it is known already.
     """
-    thickness = beam.thickness_g_cm2(beam.pixel_positions_lps_mm(primary_gy))
-    dose_per_photon = beam.transmitted(thickness, water_response_gy_cm2)
+    if thickness_g_cm2 is None:
+        thickness_g_cm2 = beam.thickness_g_cm2(beam.pixel_positions_lps_mm(primary_gy))
+    dose_per_photon = beam.transmitted(thickness_g_cm2, water_response_gy_cm2)
     sharp_gy = _unspread(primary_gy, widths_mm, weights)
     at_imager = sharp_gy / dose_per_photon
     scale = primary_gy.magnification

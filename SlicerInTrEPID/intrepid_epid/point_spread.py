@@ -25,7 +25,8 @@ def radial_frequency_per_mm(shape: tuple[int, int], spacing_mm: tuple[float, flo
 
 def transfer(frequency_per_mm: NDArray, width_mm: float) -> NDArray:
     """Modulation transfer of one exponential term."""
-    return (1.0 + (2.0 * np.pi * width_mm * frequency_per_mm) ** 2) ** -1.5
+    reach = 1.0 + (2.0 * np.pi * width_mm * frequency_per_mm) ** 2
+    return 1.0 / (reach * np.sqrt(reach))
 
 
 def spread(

@@ -93,50 +93,65 @@ def _trace(density, material, source, targets, index_to_mm, out):  # type: ignor
 
 @njit(cache=True)
 def _trace_one(density, material, source, target, index_to_mm, out):  # type: ignore[no-untyped-def]
-    size = (density.shape[2], density.shape[1], density.shape[0])
-    direction = np.empty(3)
-    for axis in range(3):
-        direction[axis] = target[axis] - source[axis]
-    length_mm = np.sqrt(np.sum((index_to_mm @ direction) ** 2))
-    enter, leave = 0.0, 1.0
-    for axis in range(3):
-        low, high = -0.5 - source[axis], size[axis] - 0.5 - source[axis]
-        if abs(direction[axis]) < 1e-12:
-            if low > 0.0 or high < 0.0:
+    # Scalars instead of arrays of three: short rays spent most of their time on allocating.
+    nz, ny, nx = density.shape
+    dx, dy, dz = target[0] - source[0], target[1] - source[1], target[2] - source[2]
+    enter_x, leave_x = _crossed(source[0], dx, nx)
+    enter_y, leave_y = _crossed(source[1], dy, ny)
+    enter_z, leave_z = _crossed(source[2], dz, nz)
+    at = max(0.0, enter_x, enter_y, enter_z)
+    leave = min(1.0, leave_x, leave_y, leave_z)
+    if leave <= at:
+        return
+    length_cm = 0.1 * np.sqrt(
+        (index_to_mm[0, 0] * dx + index_to_mm[0, 1] * dy + index_to_mm[0, 2] * dz) ** 2
+        + (index_to_mm[1, 0] * dx + index_to_mm[1, 1] * dy + index_to_mm[1, 2] * dz) ** 2
+        + (index_to_mm[2, 0] * dx + index_to_mm[2, 1] * dy + index_to_mm[2, 2] * dz) ** 2
+    )
+    i, step_x, next_x, pace_x = _start(source[0], dx, at, nx)
+    j, step_y, next_y, pace_y = _start(source[1], dy, at, ny)
+    k, step_z, next_z, pace_z = _start(source[2], dz, at, nz)
+    while at < leave:
+        end = min(next_x, next_y, next_z)
+        part = min(end, leave) - at
+        if part > 0.0:
+            out[material[k, j, i]] += density[k, j, i] * part * length_cm
+            at += part
+        if end >= leave:
+            return
+        if next_x == end:
+            next_x += pace_x
+            i += step_x
+            if i < 0 or i >= nx:
+                return
+        elif next_y == end:
+            next_y += pace_y
+            j += step_y
+            if j < 0 or j >= ny:
                 return
         else:
-            first, second = low / direction[axis], high / direction[axis]
-            enter, leave = max(enter, min(first, second)), min(leave, max(first, second))
-    if leave <= enter:
-        return
-    voxel = np.empty(3, np.int64)
-    step = np.empty(3, np.int64)
-    crossing = np.empty(3)  # ray parameter at which the next face across each axis is reached
-    pace = np.empty(3)  # ray parameter from one face to the next across each axis
-    for axis in range(3):
-        at = source[axis] + direction[axis] * enter
-        voxel[axis] = min(max(int(np.floor(at + 0.5)), 0), size[axis] - 1)
-        if direction[axis] > 1e-12:
-            step[axis], pace[axis] = 1, 1.0 / direction[axis]
-            crossing[axis] = (voxel[axis] + 0.5 - source[axis]) / direction[axis]
-        elif direction[axis] < -1e-12:
-            step[axis], pace[axis] = -1, -1.0 / direction[axis]
-            crossing[axis] = (voxel[axis] - 0.5 - source[axis]) / direction[axis]
-        else:
-            step[axis], pace[axis], crossing[axis] = 0, np.inf, np.inf
-    at = enter
-    while at < leave:
-        axis = 0
-        if crossing[1] < crossing[axis]:
-            axis = 1
-        if crossing[2] < crossing[axis]:
-            axis = 2
-        end = min(crossing[axis], leave)
-        if end > at:
-            rho = density[voxel[2], voxel[1], voxel[0]]
-            out[material[voxel[2], voxel[1], voxel[0]]] += rho * (end - at) * length_mm * 0.1
-        at = max(at, end)
-        crossing[axis] += pace[axis]
-        voxel[axis] += step[axis]
-        if voxel[axis] < 0 or voxel[axis] >= size[axis]:
-            return
+            next_z += pace_z
+            k += step_z
+            if k < 0 or k >= nz:
+                return
+
+
+@njit(cache=True, inline="always")
+def _crossed(source, direction, size):  # type: ignore[no-untyped-def]
+    """Ray parameters at which the grid is entered and left across one axis; an empty range if it is passed by."""
+    low, high = -0.5 - source, size - 0.5 - source
+    if abs(direction) < 1e-12:
+        return (-np.inf, np.inf) if low <= 0.0 <= high else (np.inf, -np.inf)
+    first, second = low / direction, high / direction
+    return min(first, second), max(first, second)
+
+
+@njit(cache=True, inline="always")
+def _start(source, direction, at, size):  # type: ignore[no-untyped-def]
+    """Voxel at ray parameter ``at``, the step to the next one, the parameter of the next face and from face to face."""
+    voxel = min(max(int(np.floor(source + direction * at + 0.5)), 0), size - 1)
+    if direction > 1e-12:
+        return voxel, 1, (voxel + 0.5 - source) / direction, 1.0 / direction
+    if direction < -1e-12:
+        return voxel, -1, (voxel - 0.5 - source) / direction, -1.0 / direction
+    return voxel, 0, np.inf, np.inf

@@ -32,7 +32,14 @@ def superposition_dose(portal: TransitPortalDose, beam: PrimaryBeam) -> NDArray:
     """
     water = readings_gy_cm2(beam.spectrum.energy_mev)[:, 1]
     spread = portal.water_spread
-    fluence = incident_fluence(portal.primary_gy, beam, water, widths_mm=spread.widths_mm, weights=spread.weights)
+    fluence = incident_fluence(
+        portal.primary_gy,
+        beam,
+        water,
+        widths_mm=spread.widths_mm,
+        weights=spread.weights,
+        thickness_g_cm2=portal.thickness_g_cm2,
+    )
     released = released_energy(beam, fluence)
     grid = beam.anatomy.density
     axes = grid.index_to_lps[:3, :3] / np.array(grid.spacing_mm)

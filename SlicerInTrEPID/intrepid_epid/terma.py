@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from intrepid_epid.dose_engine.cone_kernel import primary_share
 from intrepid_epid.kerma import GY_PER_MEV_G
+from intrepid_epid.ray_tracing import _trace_one
 from intrepid_epid.simulation.materials import mass_attenuation_cm2_g
 from intrepid_epid.transit import PrimaryBeam
 from intrepid_rt.portal_image import PortalImage
+
+_DARK = 1e-5  # of the highest fluence: below it nothing is released
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,20 +37,89 @@ def released_energy(beam: PrimaryBeam, fluence: PortalImage) -> ReleasedEnergy:
     fluence : PortalImage
         Photons per cm2 at the isocentre plane without patient.
     """
+    released = np.zeros((2, *beam.anatomy.density.shape), np.float32)
+    add_released_energy(released, beam, fluence)
+    return ReleasedEnergy(released[0], released[1])
+
+
+def add_released_energy(released_gy: NDArray, beam: PrimaryBeam, fluence: PortalImage) -> None:
+    """Add the energy that one fluence releases, see `released_energy`, to an array (2, nz, ny, nx) of float32."""
     grid, energy = beam.anatomy.density, beam.spectrum.energy_mev
-    per_photon = energy * mass_attenuation_cm2_g("water", energy) * GY_PER_MEV_G
+    per_photon = beam.spectrum.weight * energy * mass_attenuation_cm2_g("water", energy) * GY_PER_MEV_G
     share = primary_share(energy)
-    responses = np.stack([per_photon * share, per_photon * (1 - share)], axis=1)
-    primary, scatter = np.zeros((2, *grid.shape), np.float32)
-    for k in range(grid.shape[0]):
-        positions = grid.plane_positions(k)
-        xy = beam.frame.projected(positions, fluence.source_to_image_mm)
-        incident = fluence.sample(xy[..., 0], xy[..., 1], outside=0.0)
-        lit = incident > 1e-5 * fluence.values.max()
-        if lit.any():
-            at = positions[lit]
-            depth_mm = beam.frame.source_to_axis_mm - beam.frame.to_gantry(at)[..., 2]
-            here = incident[lit] * (fluence.source_to_image_mm / depth_mm) ** 2
-            both = beam.transmitted(beam.thickness_g_cm2(at), responses) * here[:, None]
-            primary[k][lit], scatter[k][lit] = both.T
-    return ReleasedEnergy(primary, scatter)
+    frame = beam.frame
+    axes = np.stack([frame.x_axis, frame.y_axis, frame.towards_source])
+    # Voxel index to gantry coordinates: X_g, Y_g, and the distance from the source along the axis.
+    to_gantry = np.array([[1.0], [1.0], [-1.0]]) * (axes @ grid.index_to_lps[:3, :3])
+    origin = axes @ (grid.origin_lps_mm - frame.isocentre_lps_mm)
+    origin = np.array([origin[0], origin[1], frame.source_to_axis_mm - origin[2]])
+    plane = np.array([fluence.source_to_image_mm, *fluence.first_pixel_mm, *fluence.pixel_spacing_mm])
+    _release(
+        np.ascontiguousarray(grid.values, np.float32),
+        np.ascontiguousarray(beam.anatomy.material, np.uint8),
+        grid.position_to_index(frame.source_lps_mm),
+        np.ascontiguousarray(grid.index_to_lps[:3, :3]),
+        np.ascontiguousarray(to_gantry),
+        origin,
+        np.ascontiguousarray(fluence.values, np.float64),
+        plane,
+        _DARK * float(fluence.values.max()),
+        beam.attenuation_cm2_g.astype(np.float32),
+        np.stack([per_photon * share, per_photon * (1 - share)]).astype(np.float32),
+        released_gy,
+    )
+
+
+@njit(cache=True, parallel=True)
+def _release(  # type: ignore[no-untyped-def]
+    density, material, source, index_to_mm, to_gantry, origin, fluence, plane, dark, mu, response, out
+):
+    nz, ny, nx = density.shape
+    for line in prange(nz * ny):
+        k, j = line // ny, line % ny
+        thickness, target = np.zeros(mu.shape[0], np.float32), np.empty(3)
+        depth = np.empty(mu.shape[1], np.float32)
+        target[1], target[2] = j, k
+        for i in range(nx):
+            target[0] = i
+            x, y, away = origin + to_gantry[:, 0] * i + to_gantry[:, 1] * j + to_gantry[:, 2] * k
+            if away <= 0.0:
+                continue
+            scale = plane[0] / away
+            arriving = _sampled(fluence, (plane[2] - y * scale) / plane[3], (x * scale - plane[1]) / plane[4])
+            if arriving <= dark:
+                continue
+            thickness[:] = 0.0
+            _trace_one(density, material, source, target, index_to_mm, thickness)
+            first, second = _transmitted(thickness, mu, response, depth)
+            out[0, k, j, i] += arriving * scale**2 * first
+            out[1, k, j, i] += arriving * scale**2 * second
+
+
+@njit(cache=True)
+def _sampled(image, row, column):  # type: ignore[no-untyped-def]
+    """Bilinear value between pixel centres; 0 beyond the outermost."""
+    rows, columns = image.shape
+    if not (0.0 <= row <= rows - 1 and 0.0 <= column <= columns - 1):
+        return 0.0
+    r, c = min(int(row), rows - 2), min(int(column), columns - 2)
+    down, right = row - r, column - c
+    upper = image[r, c] * (1.0 - right) + image[r, c + 1] * right
+    lower = image[r + 1, c] * (1.0 - right) + image[r + 1, c + 1] * right
+    return upper * (1.0 - down) + lower * down
+
+
+@njit(cache=True, fastmath=True)
+def _transmitted(thickness, mu, response, depth):  # type: ignore[no-untyped-def]
+    """Sum over energies of two responses times exp(-mu t)."""
+    depth[:] = 0.0
+    for m in range(mu.shape[0]):
+        if thickness[m] > 0.0:
+            for e in range(mu.shape[1]):
+                depth[e] += thickness[m] * mu[m, e]
+    first, second = np.float32(0.0), np.float32(0.0)
+    for e in range(mu.shape[1]):
+        passing = np.exp(-depth[e])
+        first += passing * response[0, e]
+        second += passing * response[1, e]
+    return first, second

@@ -22,12 +22,14 @@ from intrepid_rt.portal_image import PortalImage
 class TransitPortalDose:
     """Portal dose behind a patient and the part of it that photons uncollided in the patient deliver, both in Gy.
 
-    ``water_spread`` is the spread of the primary part in the water of the detector.
+    ``water_spread`` is the spread of the primary part in the water of the detector, ``thickness_g_cm2`` (rows, columns,
+    n_materials) what lies between source and pixels.
     """
 
     total_gy: PortalImage
     primary_gy: PortalImage
     water_spread: Spread
+    thickness_g_cm2: NDArray
 
 
 def transit_portal_dose(signal: PortalImage, profile: MachineProfile, beam: PrimaryBeam) -> TransitPortalDose:
@@ -56,6 +58,7 @@ def transit_portal_dose(signal: PortalImage, profile: MachineProfile, beam: Prim
         total_gy=signal.with_values(primary_gy + _dose(scatter[1], signal, profile), unit="Gy"),
         primary_gy=signal.with_values(primary_gy, unit="Gy"),
         water_spread=_detector_spread(WATER, beam, hardened),
+        thickness_g_cm2=thickness,
     )
 
 

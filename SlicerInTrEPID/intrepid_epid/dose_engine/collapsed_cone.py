@@ -5,7 +5,7 @@ one pass along a line gives the exact sum over all voxels behind it. The lines o
 voxel path, shifted; they meet every voxel exactly once, so that no energy is made or lost inside the grid.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -19,6 +19,7 @@ FloatArray = NDArray[np.floating]
 
 # Directions are dealt out to this many sums, whatever the number of threads: the result is the same on any machine.
 _PARTS = 8
+DIVERGING_BELOW_DEG = 60.0
 
 
 def superpose(
@@ -60,11 +61,26 @@ def superpose(
     density = np.maximum(density_g_cc, 1e-6).astype(np.float32)
     released = np.stack([primary_terma_gy, scatter_terma_gy]).astype(np.float32) * density
     deposited = np.zeros(density.shape, np.float32)
-    for direction, share in _local_directions(
-        released.sum(axis=0), spacing_cm, np.asarray(source_mm, float)[::-1] / 10
-    ):
-        deposited += _superpose_parallel(released * share, density, spacing_cm, direction, kernel)
+    bundles = _bundles(released.sum(axis=0), spacing_cm, np.asarray(source_mm, float)[::-1] / 10, kernel)
+    for axis in range(3):
+        # The leading axis goes first, so that a line takes exactly one voxel of every slab.
+        order = [axis, *(a for a in range(3) if a != axis)]
+        moved_density = np.ascontiguousarray(np.moveaxis(density, axis, 0))
+        parts = np.zeros((_PARTS, *moved_density.shape), np.float32)
+        for bundle in bundles:
+            energy = released if bundle.share is None else released * bundle.share
+            _carry_bundle(np.moveaxis(energy, axis + 1, 1), moved_density, parts, spacing_cm, bundle, kernel, order)
+        deposited += np.moveaxis(parts.sum(axis=0), 0, axis)
     return deposited / density
+
+
+@dataclass(frozen=True, eq=False)
+class _Bundle:
+    """Cones around one direction, and the share (nz, ny, nx) of the released energy that takes it; None is all."""
+
+    direction: FloatArray
+    share: FloatArray | None
+    cones: NDArray[np.bool_]
 
 
 def _checked(primary: FloatArray, scatter: FloatArray, density: FloatArray, spacing_mm: ArrayLike) -> FloatArray:
@@ -79,18 +95,19 @@ def _checked(primary: FloatArray, scatter: FloatArray, density: FloatArray, spac
     return spacing_cm
 
 
-def _local_directions(
-    released: FloatArray, spacing_cm: FloatArray, source_cm: FloatArray
-) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Yield the beam's corner directions, each with the share (nz, ny, nx) of every voxel that takes it.
+def _bundles(released: FloatArray, spacing_cm: FloatArray, source_cm: FloatArray, kernel: ConeKernel) -> list[_Bundle]:
+    """Cones around the beam's corner directions and its central one.
 
     A kernel that is parallel to the central axis everywhere keeps scattered photons from diverging: for a 10 cm field
     at 90 cm that makes 5 % too much scatter, 1.3 % too much dose, at 10 cm depth. Bilinear shares of the four corner
-    directions give every voxel its own direction in the mean.
+    directions give every voxel its own direction in the mean. Cones that open wider than a beam by far hardly see the
+    difference (0.1 % of the dose for a 10 cm field) and are laid around the central direction alone.
     """
-    lit = np.nonzero(released > 1e-3 * released.max())
-    if lit[0].size == 0:
-        return
+    forward_cones = np.asarray(kernel.polar_deg) < DIVERGING_BELOW_DEG
+    # The field alone: what little the taking-off of scatter leaves around it would widen the corners at random.
+    lit = np.nonzero(released > 0.02 * released.max())
+    if lit[0].size == 0:  # nothing is released
+        return []
     rays = np.stack(lit, axis=1) * spacing_cm - source_cm
     central = np.average(rays / np.linalg.norm(rays, axis=1, keepdims=True), axis=0, weights=released[lit])
     central /= np.linalg.norm(central)
@@ -110,40 +127,39 @@ def _local_directions(
         np.clip(((z * v[0] + y * v[1] + x * v[2]) / ahead - lo) / max(hi - lo, 1e-9), 0, 1).astype(np.float32)
         for v, (lo, hi) in zip(across, bounds, strict=True)
     ]
+    bundles = [_Bundle(central, None, ~forward_cones)]
     for corner in product((0, 1), repeat=2):
         direction = central + sum(bound[side] * v for bound, side, v in zip(bounds, corner, across, strict=True))
         first, second = (part if side else 1 - part for part, side in zip(upper, corner, strict=True))
-        yield direction / np.linalg.norm(direction), first * second
+        bundles.append(_Bundle(direction / np.linalg.norm(direction), first * second, forward_cones))
+    return bundles
 
 
-def _superpose_parallel(
-    released: FloatArray, density: FloatArray, spacing_cm: FloatArray, direction: FloatArray, kernel: ConeKernel
-) -> FloatArray:
-    """Deposited energy (nz, ny, nx) of released energy (2, nz, ny, nx) with all kernels along one direction."""
-    axes, cones = _directions(kernel, direction)
-    weights = np.stack([kernel.primary_weights, kernel.scatter_weights], axis=1)[cones]
-    weights /= np.array(kernel.directions)[cones, None, None]
-    rates = np.stack([kernel.primary_rates_cm2_g, kernel.scatter_rates_cm2_g], axis=1)[cones]
-    deposited = np.zeros(density.shape, np.float32)
-    leading = np.abs(axes / spacing_cm).argmax(axis=1)
-    for axis in range(3):
-        # The leading axis goes first, so that a line takes exactly one voxel of every slab.
-        chosen = np.flatnonzero(leading == axis)
-        order = [axis, *(a for a in range(3) if a != axis)]
-        steps = axes[chosen][:, order] / spacing_cm[order]
-        moved_density = np.ascontiguousarray(np.moveaxis(density, axis, 0))
-        parts = np.zeros((_PARTS, *moved_density.shape), np.float32)
-        _carry(
-            np.ascontiguousarray(np.moveaxis(released, axis + 1, 1)),
-            moved_density,
-            parts,
-            _shifts(steps, moved_density.shape[0]),
-            steps[:, 0] > 0,
-            weights[chosen].astype(np.float32),
-            (rates[chosen] / np.abs(steps[:, :1, None])).astype(np.float32),
-        )
-        deposited += np.moveaxis(parts.sum(axis=0), 0, axis)
-    return deposited
+def _carry_bundle(
+    energy: FloatArray,
+    density: FloatArray,
+    parts: FloatArray,
+    spacing_cm: FloatArray,
+    bundle: _Bundle,
+    kernel: ConeKernel,
+    order: list[int],
+) -> None:
+    """Carry energy (2, slabs, rows, columns) along those axes of a bundle that lead along the first of ``order``."""
+    axes, cones = _directions(kernel, bundle.direction)
+    chosen = np.flatnonzero((np.abs(axes / spacing_cm).argmax(axis=1) == order[0]) & bundle.cones[cones])
+    weights = np.stack([kernel.primary_weights, kernel.scatter_weights], axis=1)[cones[chosen]]
+    weights /= np.array(kernel.directions)[cones[chosen], None, None]
+    rates = np.stack([kernel.primary_rates_cm2_g, kernel.scatter_rates_cm2_g], axis=1)[cones[chosen]]
+    steps = axes[chosen][:, order] / spacing_cm[order]
+    _carry(
+        np.ascontiguousarray(energy),
+        density,
+        parts,
+        _shifts(steps, density.shape[0]),
+        steps[:, 0] > 0,
+        weights.astype(np.float32),
+        (rates / np.abs(steps[:, :1, None])).astype(np.float32),
+    )
 
 
 def _perpendicular(vector: FloatArray) -> tuple[FloatArray, FloatArray]:
