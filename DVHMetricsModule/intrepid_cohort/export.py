@@ -14,11 +14,14 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from intrepid_cohort.database import translating_errors
 from intrepid_cohort.packing import unpack_contours, unpack_curve
-from intrepid_cohort.schema import Base, DoseVolumeHistogram, Job, Setting, StructureContours
+from intrepid_cohort.schema import Base, DoseVolumeHistogram, Endpoint, Job, SavedQuery, Setting, StructureContours
 from intrepid_rt.atomic import replacing, staged_folder, write_text
 
 # The key of the pseudonyms stays where it is.
 TABLES = [table for table in Base.metadata.sorted_tables if table.name != Setting.__tablename__]
+
+# What was run or asked is no part of the cohort, and endpoints follow from the curves.
+_NOT_CANONICAL = {model.__tablename__ for model in (Job, Endpoint, SavedQuery)}
 
 _REFERENCED = {key.column.table.name for table in TABLES for key in table.foreign_keys}
 
@@ -109,7 +112,7 @@ def _cell(value: Any) -> Any:
 def _canonical_lines(connection: Connection) -> Iterator[str]:
     keys: dict[str, dict[int, str]] = {}
     for table in TABLES:
-        if table.name == Job.__tablename__:
+        if table.name in _NOT_CANONICAL:
             continue
         keys[table.name] = {}
         for row in connection.execute(select(table)).mappings():

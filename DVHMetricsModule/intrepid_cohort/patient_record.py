@@ -8,6 +8,7 @@ from datetime import date
 from pydicom.dataset import Dataset
 
 from intrepid_cohort.dose_facts import add_dvhs, dose_row
+from intrepid_cohort.endpoints import add_default_endpoints
 from intrepid_cohort.headers import Header
 from intrepid_cohort.plan_facts import plan_row
 from intrepid_cohort.schema import Dose, Plan, Series, Study
@@ -199,6 +200,7 @@ class _RtObjects:
         anatomy = self._anatomy_of(row, plan)
         row.referenced_structure_set_uid = anatomy.row.sop_instance_uid if anatomy else None
         add_dvhs(row, found.grid, anatomy)
+        add_default_endpoints(row, plan.prescription_dose_gy if plan else None)
         self.studies[header.study_instance_uid].doses.append(row)
 
     def _anatomy_of(self, row: Dose, plan: Plan | None) -> AnatomyFacts | None:

@@ -1,6 +1,7 @@
 """Tables of the cohort database: names follow DICOM keywords, units ride on names, comments are the data dictionary."""
 
 from intrepid_cohort.schema.anatomy import Structure, StructureContours, StructureSet, TargetGeometry
+from intrepid_cohort.schema.asking import Endpoint, SavedQuery
 from intrepid_cohort.schema.base import Base
 from intrepid_cohort.schema.curation import (
     Collection,
@@ -25,6 +26,7 @@ __all__ = [
     "DeliveredFractions",
     "Dose",
     "DoseVolumeHistogram",
+    "Endpoint",
     "Edit",
     "EpidResult",
     "File",
@@ -34,6 +36,7 @@ __all__ = [
     "Patient",
     "Plan",
     "Prescription",
+    "SavedQuery",
     "Series",
     "Setting",
     "Structure",

@@ -12,6 +12,7 @@ from intrepid_cohort.schema.base import Base, column, parent
 
 if TYPE_CHECKING:
     from intrepid_cohort.schema.anatomy import Structure
+    from intrepid_cohort.schema.asking import Endpoint
     from intrepid_cohort.schema.identity import Study
 
 
@@ -81,3 +82,4 @@ class DoseVolumeHistogram(Base):
     structure_set_sha256: Mapped[str] = column("SHA-256 of the structure set file")
     dose: Mapped[Dose] = relationship(back_populates="dvhs")
     structure: Mapped[Structure] = relationship(back_populates="dvhs")
+    endpoints: Mapped[list[Endpoint]] = relationship(back_populates="dvh", passive_deletes=True)
