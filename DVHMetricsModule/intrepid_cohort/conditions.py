@@ -96,7 +96,9 @@ def _is(column: Any, value: str) -> ColumnElement[bool]:
     ends = value.split("..") if kind is not str else [value]
     if len(ends) > 2:
         raise InvalidSetting(f"{value!r} is no range; write for example 5..10.")
-    (low, high) = _typed(column, ends[0]) if len(ends) == 1 else (_typed(column, ends[0])[0], _typed(column, ends[1])[1])
+    (low, high) = (
+        _typed(column, ends[0]) if len(ends) == 1 else (_typed(column, ends[0])[0], _typed(column, ends[1])[1])
+    )
     return column == low if low == high else column.between(low, high)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.orm import Session
 
 from intrepid_cohort.schema import Setting
+from intrepid_cohort.views import create_views, drop_views
 from intrepid_rt.errors import InvalidSetting, MissingObject, OutputNotWritable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -56,7 +57,9 @@ def initialise(place: str | Path, *, pseudonym_key: str | None = None) -> Engine
         raise InvalidSetting(f"The pseudonym key has {len(pseudonym_key)} characters; expected at least 32.")
     engine = _engine(place)
     with translating_errors(engine), engine.begin() as connection:
+        drop_views(connection)
         command.upgrade(_configuration(connection), "head")
+        create_views(connection)
         with Session(connection) as session:
             stored = session.get(Setting, _KEY)
             if stored is None:

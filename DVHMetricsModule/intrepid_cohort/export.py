@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from intrepid_cohort.database import translating_errors
 from intrepid_cohort.packing import unpack_contours, unpack_curve
 from intrepid_cohort.schema import Base, DoseVolumeHistogram, Endpoint, Job, SavedQuery, Setting, StructureContours
+from intrepid_cohort.views import VIEWS
 from intrepid_rt.atomic import replacing, staged_folder, write_text
 
 # The key of the pseudonyms stays where it is.
@@ -22,6 +23,8 @@ TABLES = [table for table in Base.metadata.sorted_tables if table.name != Settin
 
 # What was run or asked is no part of the cohort, and endpoints follow from the curves.
 _NOT_CANONICAL = {model.__tablename__ for model in (Job, Endpoint, SavedQuery)}
+
+_AT_ONCE = 2000
 
 _REFERENCED = {key.column.table.name for table in TABLES for key in table.foreign_keys}
 
@@ -43,8 +46,8 @@ def export_csv(engine: Engine, folder: str | Path) -> dict[str, int]:
                 writer = csv.writer(file)
                 writer.writerow([column.name for column in table.columns])
                 counts[table.name] = 0
-                for row in _rows(connection, table):
-                    writer.writerow([_cell(value) for value in row.values()])
+                for row in rows_of(connection, table):
+                    writer.writerow([cell(value) for value in row.values()])
                     counts[table.name] += 1
         with (stage / "dictionary.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -65,7 +68,7 @@ def export_json(engine: Engine, path: str | Path) -> dict[str, int]:
         for number, table in enumerate(TABLES):
             file.write(f"{',' if number else '{'}\n{json.dumps(table.name)}: [")
             counts[table.name] = 0
-            for row in _rows(connection, table):
+            for row in rows_of(connection, table):
                 file.write(("," if counts[table.name] else "") + "\n" + json.dumps(row, allow_nan=False))
                 counts[table.name] += 1
             file.write("]")
@@ -74,10 +77,14 @@ def export_json(engine: Engine, path: str | Path) -> dict[str, int]:
 
 
 def data_dictionary() -> Iterator[tuple[str, str, str, str]]:
-    """Yield table, column, type and meaning of every column, from the models themselves."""
+    """Yield table, column, type and meaning of every column, from the models themselves; views come last."""
     for table in TABLES:
         for column in table.columns:
             yield table.name, column.name, str(column.type), column.comment or "Key of the row"
+    for name, (row_is, query) in VIEWS.items():
+        for shown in query.selected_columns:
+            comment = getattr(shown, "comment", None) or f"See its table. A row of {name} is {row_is}"
+            yield name, shown.name, str(shown.type), comment
 
 
 def export_canonical(engine: Engine, path: str | Path) -> int:
@@ -92,9 +99,13 @@ def export_canonical(engine: Engine, path: str | Path) -> int:
     return len(lines)
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
-    for row in connection.execute(select(table).order_by(*table.primary_key.columns)).mappings():
-        yield {column.name: _plain(column, row[column]) for column in table.columns}
+def rows_of(connection: Connection, table: Table, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table in the order of their keys, curves unpacked and dates as text; ``names``: columns."""
+    columns: list[Column] = [table.columns[name] for name in names or table.columns.keys()]
+    query = select(*columns).order_by(*table.primary_key.columns)
+    with connection.execute(query.execution_options(yield_per=_AT_ONCE)) as result:
+        for row in result.mappings():
+            yield {column.name: _plain(column, row[column]) for column in columns}
 
 
 def _plain(column: Column, value: Any) -> Any:
@@ -105,7 +116,8 @@ def _plain(column: Column, value: Any) -> Any:
     return value
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """Return a value as a cell holds it: lists and mappings as JSON."""
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 

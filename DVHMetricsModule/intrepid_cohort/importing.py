@@ -7,6 +7,7 @@ at any moment, or that finds new files, ends in the state that one undisturbed i
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
+from intrepid_cohort.cluster import cluster, run_on_cluster
 from intrepid_cohort.database import pseudonym_key, translating_errors
 from intrepid_cohort.dose_facts import ENGINE_SETTINGS, software_version
 from intrepid_cohort.headers import Header, read_header
@@ -23,7 +25,7 @@ from intrepid_cohort.patient_record import PatientRecord, patient_record
 from intrepid_cohort.pseudonyms import pseudonym
 from intrepid_cohort.schema import File, Job, Patient, Study
 from intrepid_cohort.values import date_of
-from intrepid_cohort.workers import Failure, run_tasks
+from intrepid_cohort.workers import Failure, Outcome, run_tasks
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnusableInput
 
 # Raised whenever the same files would give other rows: patients are then imported anew.
@@ -32,6 +34,7 @@ IMPORT_RULES = 1
 _FILES_PER_COMMIT = 200
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
+Run = Callable[..., Iterator[Outcome]]  # function, tasks, few=False
 
 
 @dataclass
@@ -51,6 +54,7 @@ def import_folders(
     *,
     centre: str = "",
     processes: int | None = None,
+    scheduler: str | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> ImportResult:
     """Import all files below some folders, and whatever an earlier import left unfinished.
@@ -61,6 +65,8 @@ def import_folders(
     folders : searched with all folders below them; the files stay where they are.
     centre : where the patients come from; one identifier at two centres is two patients.
     processes : how many work at once, by default as many as there are processors.
+    scheduler : address of a Dask cluster that does the work instead; its machines must see the folders under the same
+        paths. Workers send results; this process alone writes to the database.
     progress : called with stage, done and total.
 
     Raises
@@ -72,16 +78,31 @@ def import_folders(
     OutputNotWritable
         The database is full, lost, or written by another import.
     """
-    processes = processes or os.cpu_count() or 1
     roots = [_folder(folder) for folder in folders]
     result = ImportResult()
-    with translating_errors(engine), Session(engine, expire_on_commit=False) as session:
+    with (
+        _runner(processes, scheduler) as run,
+        translating_errors(engine),
+        Session(engine, expire_on_commit=False) as session,
+    ):
         job_id = _started(session, roots, centre)
-        _index(session, roots, centre, processes, progress, result)
-        _import_patients(session, processes, progress, result)
+        _index(session, roots, centre, run, progress, result)
+        _import_patients(session, run, progress, result)
         result.unused = sorted(result.unused + _unused(session, roots))
         _finish(session, job_id, result)
     return result
+
+
+@contextmanager
+def _runner(processes: int | None, scheduler: str | None) -> Iterator[Run]:
+    """Give what applies a function to tasks: processes of this machine, or a cluster."""
+    if scheduler is not None:
+        with cluster(scheduler) as client:
+            yield lambda function, tasks, few=False: run_on_cluster(client, function, tasks)
+        return
+    number = processes or os.cpu_count() or 1
+    # For few tasks, starting other processes would take longer than the tasks.
+    yield lambda function, tasks, few=False: run_tasks(function, tasks, processes=1 if few else number)
 
 
 def _folder(folder: str | Path) -> Path:
@@ -116,16 +137,15 @@ def _finish(session: Session, job_id: int, result: ImportResult) -> None:
 
 
 def _index(
-    session: Session, roots: Sequence[Path], centre: str, processes: int, progress: Progress, result: ImportResult
+    session: Session, roots: Sequence[Path], centre: str, run: Run, progress: Progress, result: ImportResult
 ) -> None:
     """Read the headers of new and changed files and commit them in batches."""
     paths = sorted({path for root in roots for path in _files_below(root, result.unused)})
     result.files_seen = len(paths)
     key = pseudonym_key(session)
     done = 0
-    if len(paths) <= _FILES_PER_COMMIT:
-        processes = 1  # starting others would take longer
-    for outcome in run_tasks(_read_headers, _new_files(session, paths, centre), processes=processes):
+    few = len(paths) <= _FILES_PER_COMMIT
+    for outcome in run(_read_headers, _new_files(session, paths, centre), few=few):
         headers = outcome.result
         if isinstance(headers, Failure):
             headers = [Header(str(path), 0, 0, reason=headers.reason) for path in outcome.task]
@@ -227,11 +247,11 @@ class _Work:
     headers: list[Header]
 
 
-def _import_patients(session: Session, processes: int, progress: Progress, result: ImportResult) -> None:
+def _import_patients(session: Session, run: Run, progress: Progress, result: ImportResult) -> None:
     """Make the rows of all patients whose files are not those that their rows were made from."""
     pending = [(patient_id, digest) for patient_id, digest, stored in _digests(session) if digest != stored]
     work = (_work(session, patient_id, digest) for patient_id, digest in pending)
-    outcomes = run_tasks(_record, _complete(work, result), processes=processes)
+    outcomes = run(_record, _complete(work, result))
     for done, outcome in enumerate(outcomes, 1):
         reason = _store_patient(session, outcome.task, outcome.result)
         if reason:

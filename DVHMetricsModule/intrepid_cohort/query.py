@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, select
@@ -94,10 +94,10 @@ def query_dvhs(
     slips = {text: parse_metric(text).problem for text in metrics if not parse_metric(text).valid}
     read = [text for text in metrics if text not in slips]
     asked = _Asked(list(show), [_column(name) for name in show], read, model_arguments)
-    missing = {text: None for text in slips} | {f"{text} reason": problem for text, problem in slips.items()}
+    missing = dict.fromkeys(slips) | {f"{text} reason": problem for text, problem in slips.items()}
     with translating_errors(engine), engine.connect() as connection, Session(engine) as session:
         _store_compared(engine, conditions, model_arguments)
-        clauses = [clause_of(text, lambda *leaf: _leaf(*leaf, model_arguments)) for text in conditions]
+        clauses = [clause_of(text, partial(leaf, model_arguments=model_arguments)) for text in conditions]
         query = joined(DoseVolumeHistogram.id, PRESCRIPTION_GY, *asked.columns).where(*clauses).order_by(*ORDER)
         query = joined_endpoints(query, asked.metrics, model_arguments)
         made: list[dict[str, Any]] = []
@@ -205,13 +205,18 @@ def _find(name: str, models: Sequence[Any] = (*_JOINED, *_OF_PLAN)) -> Any:
     return None
 
 
-def _leaf(name: str, operator: str, value: str, model_arguments: Mapping[str, Any]) -> ColumnElement[bool]:
+def leaf(name: str, operator: str, value: str, model_arguments: Mapping[str, Any]) -> ColumnElement[bool]:
+    """Return the SQL of one comparison of a column or metric."""
     column = _find(name)
     if column is None and parse_metric(name).valid:
-        endpoint = (Endpoint.dvh_id == DoseVolumeHistogram.id) & (Endpoint.metric == endpoint_name(name, model_arguments))
+        endpoint = (Endpoint.dvh_id == DoseVolumeHistogram.id) & (
+            Endpoint.metric == endpoint_name(name, model_arguments)
+        )
         return select(Endpoint.dvh_id).where(endpoint, comparison(Endpoint.value, operator, value)).exists()
     if column is None:
-        raise InvalidSetting(f"{name!r} is no column and no metric. List the names with: intrepid cohort query --columns")
+        raise InvalidSetting(
+            f"{name!r} is no column and no metric. List the names with: intrepid cohort query --columns"
+        )
     clause = comparison(column, operator, value)
     if getattr(column, "class_", None) in _OF_PLAN:
         return Plan.id.in_(select(column.class_.plan_id).where(clause))

@@ -39,7 +39,7 @@ def run_tasks(
     tasks per process are under way, so that memory does not grow with their number.
     """
     if processes == 1:
-        yield from (Outcome(task, _attempt(function, task)) for task in tasks)
+        yield from (Outcome(task, attempt(function, task)) for task in tasks)
         return
     remaining = iter(tasks)
     suspects: list[Task] = []
@@ -62,7 +62,7 @@ def _run_pool(
     try:
         while True:
             for task in islice(tasks, 2 * processes - len(under_way)):
-                under_way[pool.submit(_attempt, function, task)] = task
+                under_way[pool.submit(attempt, function, task)] = task
             if not under_way:
                 return []
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -75,7 +75,8 @@ def _run_pool(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _attempt(function: Callable[[Task], Result], task: Task) -> Result | Failure:
+def attempt(function: Callable[[Task], Result], task: Task) -> Result | Failure:
+    """Return what a function makes of a task, or why it failed."""
     try:
         return function(task)
     except Exception as error:  # one damaged patient must not stop the others; its reason is reported

@@ -1,0 +1,1 @@
+"""Subcommands of ``intrepid cohort``, a module for each."""
