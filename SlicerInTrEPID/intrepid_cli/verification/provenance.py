@@ -12,7 +12,10 @@ import pydicom
 
 from intrepid_cli.verification.inputs import Inputs
 from intrepid_cli.verification.settings import VerificationSettings
+from intrepid_epid.dose_reconstruction import DOSE_MODELS
 from intrepid_epid.machine_profile import MachineProfile
+from intrepid_epid.networks.card import read_card
+from intrepid_epid.networks.registry import find_model
 from intrepid_rt.verification import InputObject, PatientIdentity, PlanIdentity, ProfileIdentity, Provenance
 
 _PACKAGES = ("slicer-intrepid", "numpy", "scipy", "pydicom", "numba")
@@ -21,6 +24,9 @@ _PACKAGES = ("slicer-intrepid", "numpy", "scipy", "pydicom", "numba")
 def provenance(inputs: Inputs, settings: VerificationSettings) -> Provenance:
     """Collect versions, settings and the hash of every input file."""
     stated = {key: str(value) for key, value in asdict(settings).items() if value is not None}
+    if settings.model not in DOSE_MODELS:
+        card = read_card(find_model(settings.model))
+        stated["model"] = f"{card.name} (card SHA-256 {card.digest()}; weights SHA-256 {card.weights_sha256})"
     stated["ct_curve"] = f"{inputs.curve.name} ({inputs.curve.source}; SHA-256 {inputs.curve.sha256})"
     return Provenance(
         created=datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from intrepid_cli.verification.inputs import Inputs, patient_mask
+from intrepid_cli.verification.network_portal_dose import by_network
 from intrepid_cli.verification.suitability import notes_on
 from intrepid_epid.beam_model import BeamModel
 from intrepid_epid.calculation_grid import CalculationGrid
 from intrepid_epid.dose_reconstruction import DoseModel
 from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import MachineProfile
+from intrepid_epid.networks.portal_dose_model import PortalDoseModel
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
 from intrepid_epid.transit_portal_dose import transit_portal_dose
 from intrepid_rt.beam_frame import BeamFrame, beam_frame
@@ -32,6 +34,7 @@ class ReconstructionTools:
     profile: MachineProfile
     model: BeamModel
     dose_model: DoseModel
+    network: PortalDoseModel | None = None
 
 
 def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Progress) -> Iterator[BeamResult]:
@@ -46,6 +49,9 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
         signal = binned(frame.repaired)
         progress(number / len(inputs.beams), f"{beam.name}: portal dose")
         portal = transit_portal_dose(signal, tools.profile, primary_beam)
+        said: tuple[str, ...] = ()
+        if tools.network is not None:
+            portal, said = by_network(tools.network, frame, tools.profile, beam.meterset_mu, primary_beam, portal)
         progress((number + 0.4) / len(inputs.beams), f"{beam.name}: dose in the patient")
         dose = tools.grid.cropped(tools.dose_model(portal, primary_beam))
         # The beam's path through air is of no interest and would draw isodoses outside the patient.
@@ -65,7 +71,7 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
             collimator_angle_deg=point.collimator_angle_deg,
             couch_angle_deg=point.couch_angle_deg,
             machine=frame.machine or beam.machine,
-            notes=notes_on(beam, frame, file.how if file.link == "matched" else "", signal, tools.profile),
+            notes=(*notes_on(beam, frame, file.how if file.link == "matched" else "", signal, tools.profile), *said),
         )
 
 

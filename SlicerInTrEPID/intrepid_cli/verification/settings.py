@@ -19,7 +19,8 @@ class VerificationSettings:
     machine : Path or None
         Machine profile; without one the result is relative.
     model : str
-        "physics" (superposition) or "first-order" (back-projection alone).
+        "physics" (superposition), "first-order" (back-projection alone), or the name of a network for the portal dose,
+        followed by superposition.
     criteria : tuple of (dose percent, distance mm)
         Gamma criteria.
     grid_mm : float or None

@@ -19,6 +19,7 @@ from intrepid_cli.verification.comparison import (
 from intrepid_cli.verification.forward import forward_checked
 from intrepid_cli.verification.inputs import Inputs, read_inputs
 from intrepid_cli.verification.judgement import constraint_outcomes, verdict
+from intrepid_cli.verification.network_portal_dose import network_model
 from intrepid_cli.verification.planned_portal import planned_portal_dose
 from intrepid_cli.verification.provenance import identities, provenance
 from intrepid_cli.verification.reconstruction import ReconstructionTools, reconstruct_beams
@@ -27,8 +28,9 @@ from intrepid_cli.verification.selection import select
 from intrepid_cli.verification.settings import DEFAULT_GRID_MM, VerificationSettings
 from intrepid_epid.beam_model import beam_model
 from intrepid_epid.calculation_grid import calculation_grid, solid_extent
-from intrepid_epid.dose_reconstruction import dose_model
+from intrepid_epid.dose_reconstruction import DOSE_MODELS, dose_model
 from intrepid_epid.machine_profile import MachineProfile, relative_profile
+from intrepid_epid.networks.registry import find_model
 from intrepid_rt.errors import MissingObject
 from intrepid_rt.grids import DoseGrid, Grid, affine_from_axes
 from intrepid_rt.scan import scan
@@ -73,14 +75,18 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         The folder does not hold what is needed; the message says what and what to do.
     """
     watch = _Stopwatch()
-    model = dose_model(settings.model)
+    is_network = settings.model not in DOSE_MODELS
+    model = dose_model("physics" if is_network else settings.model)
+    if is_network:
+        find_model(settings.model)  # an unknown name is said before minutes of reading
     with watch.stage("read"):
         progress(0.0, "reading the study")
         inputs = read_inputs(select(scan(settings.study_dir)), settings)
     profile = inputs.profile or relative_profile(inputs.beams[0][1].machine)
     physics = beam_model(inputs.profile)
+    network = network_model(settings.model, inputs.profile) if is_network else None
     wanted = _wanted_lattice(inputs, settings)
-    tools = ReconstructionTools(calculation_grid(wanted, inputs.density_g_cc), wanted, profile, physics, model)
+    tools = ReconstructionTools(calculation_grid(wanted, inputs.density_g_cc), wanted, profile, physics, model, network)
     with watch.stage("reconstruct"):
         beams = tuple(reconstruct_beams(inputs, tools, lambda part, step: progress(0.05 + 0.65 * part, step)))
         if inputs.profile is None:

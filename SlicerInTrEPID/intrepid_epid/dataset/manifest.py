@@ -67,7 +67,7 @@ class ImagerPanel(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a dataset holds and where it comes from.
 
-    ``open_gy_per_mu`` is the profile's portal dose per MU in the open beam (``MachineProfile.open_gy_per_mu``), by which
+    ``open_gy_per_mu`` is the portal dose per MU in the open beam (``MachineProfile.open_gy_per_mu``), by which
     a network tells how much of the beam a phantom lets through.
     """
 

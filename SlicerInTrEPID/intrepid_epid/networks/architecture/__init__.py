@@ -1,0 +1,1 @@
+"""The networks themselves: the only files that import torch when they are imported."""
