@@ -1,6 +1,5 @@
 """Constraints from any file that holds some, or from a template that comes with the package."""
 
-import json
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,6 +10,7 @@ from intrepid_dvh.constraint_schema import SCHEMA, Library, Record, library_from
 from intrepid_dvh.constraints import Constraint
 from intrepid_dvh.text.decoding import Options, decoded_bytes
 from intrepid_rt.errors import MissingObject, UnreadableFile
+from intrepid_rt.small_files import parse_json, read_small_bytes
 
 
 def read_constraints(source: str | Path) -> list[Constraint]:
@@ -34,17 +34,14 @@ def library_or_table(source: str | Path) -> Library | list[Constraint]:
     path = Path(source)
     if not path.exists() or path.is_dir():
         raise MissingObject(f"{source} is neither a file nor a template; templates are {', '.join(template_names())}.")
-    raw = path.read_bytes()
+    raw = read_small_bytes(path)
     if not raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
         return parse_constraint_table(decoded_bytes(raw, path, Options()), str(path))
     return _from_json(raw, path)
 
 
 def _from_json(raw: bytes, path: Path) -> Library:
-    try:
-        content = json.loads(raw)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path} is no JSON: {error}.") from None
+    content = parse_json(raw, str(path))
     if looks_like_roe(content):
         return library_from_roe(content, str(path))
     return library_from_json(raw, str(path))

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from intrepid_dvh.constraint_schema import SCHEMA, LeftOut, Library, Record, check_library
 from intrepid_dvh.metric_grammar import parse_metric
 from intrepid_rt.atomic import write_text
@@ -37,7 +39,7 @@ def library_from_roe(content: dict[str, Any], source: str) -> Library:
     fractions = content.get("numFrx")
     for organ, rules in content["structures"].items():
         for group, level in _LEVELS.items():
-            for name, rule in (rules.get(group) or {}).items():
+            for name, rule in _object(_object(rules, f"{source}: {organ}").get(group), f"{source}: {organ}").items():
                 metric, unit, scale = _metric(rule, f"{source}: {organ}, {name}")
                 if metric is None:
                     left_out.append(LeftOut(organ, f"{name} ({rule['function']}) <= {rule.get('limit')}", level))
@@ -56,19 +58,36 @@ def library_from_roe(content: dict[str, Any], source: str) -> Library:
                     ideal=limit if level == "ideal" else None,
                 )
                 records.append(record)
-    library = Library(schema=SCHEMA, name=content.get("name", source), records=tuple(records), left_out=tuple(left_out))
-    check_library(library)
+    name = content.get("name", source)
+    return _checked(Library(schema=SCHEMA, name=name, records=tuple(records), left_out=tuple(left_out)), source)
+
+
+def _checked(library: Library, source: str) -> Library:
+    """Check types as well: the numbers of fractions and the names came from the file as they were."""
+    try:
+        msgspec.convert(msgspec.to_builtins(library), Library)
+        check_library(library)
+    except (msgspec.ValidationError, InvalidSetting) as error:
+        raise UnreadableFile(f"{source}: {error}") from error
     return library
+
+
+def _object(value: Any, place: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UnreadableFile(f"{place} holds {value!r:.40}; expected an object.")
+    return value
 
 
 def _metric(rule: dict[str, Any], place: str) -> tuple[str | None, str, float]:
     """Return metric, unit of the limit and its factor; None as metric if it is none of dose or volume."""
-    function = str(rule.get("function", "")).removeprefix("calc_")
+    function = str(_object(rule, place).get("function", "")).removeprefix("calc_")
     if not function:
         raise UnreadableFile(f"{place} has no function.")
     if function in _STATISTICS:
         return _STATISTICS[function], "Gy", 1.0
-    parameters = rule.get("parameters") or {}
+    parameters = _object(rule.get("parameters"), place)
     if function == "Vx":
         relative = _parameter(parameters, "volumeType", place) == 1
         metric = f"V{_parameter(parameters, 'x', place):.15g}Gy"
@@ -79,7 +98,8 @@ def _metric(rule: dict[str, Any], place: str) -> tuple[str | None, str, float]:
 
 
 def _parameter(parameters: dict[str, Any], name: str, place: str) -> float:
-    return _number((parameters.get(name) or {}).get("val"), f"{place}, parameter {name}")
+    place = f"{place}, parameter {name}"
+    return _number(_object(parameters.get(name), place).get("val"), place)
 
 
 def _number(value: Any, place: str) -> float:

@@ -12,6 +12,7 @@ from intrepid_dvh.constraint_grammar import parse_constraint
 from intrepid_dvh.constraints import Constraint
 from intrepid_rt.atomic import write_text
 from intrepid_rt.errors import InvalidSetting, UnreadableFile
+from intrepid_rt.small_files import read_small_bytes
 
 SCHEMA = "intrepid-constraints-1"
 LEVELS = ("mandatory", "acceptable", "ideal")
@@ -122,14 +123,14 @@ def read_library(path: str | Path) -> Library:
     UnreadableFile : no JSON of this schema, or a record that contradicts itself.
     """
     path = Path(path)
-    return library_from_json(path.read_bytes(), str(path))
+    return library_from_json(read_small_bytes(path), str(path))
 
 
 def library_from_json(raw: bytes, source: str) -> Library:
     """Decode and check a library; ``source`` names it in messages."""
     try:
         library = msgspec.json.decode(raw, type=Library)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise UnreadableFile(f"{source} is no constraint library: {error}.") from None
     if library.schema != SCHEMA:
         raise UnreadableFile(f"{source} follows the schema '{library.schema}'; expected '{SCHEMA}'.")

@@ -95,7 +95,7 @@ def _scale(dataset: Dataset, stored: list[Dataset], curves: list[tuple], prescri
     known = np.isfinite(maxima)
     agree = np.abs(maxima - ends)[known] <= np.maximum(bins, 0.02 * ends)[known]
     if agree.all():
-        return _Scale(1.0, 1.0)
+        return _Scale(1.0, 1.0, _unchecked(limit_gy))
     return _relative_statistics(ends[known], bins[known], maxima[known], limit_gy)
 
 
@@ -105,6 +105,12 @@ def _grid_maximum_gy(dataset: Dataset) -> float | None:
     # Relative grids and objects with DVHs alone are legal, but say nothing about Gy.
     in_gy = "PixelData" in dataset and text(dataset, "DoseUnits").upper() == "GY"
     return float(read_dose(dataset).values.max()) if in_gy else None
+
+
+def _unchecked(limit_gy: float | None) -> tuple[str, ...]:
+    if limit_gy is not None:
+        return ()
+    return ("There is no dose grid in Gy to check the stored DVHs by: their unit is what they state.",)
 
 
 def _relative_curves(prescription_gy: float | None, limit_gy: float | None, ends: NDArray) -> _Scale:

@@ -26,8 +26,10 @@ def init(database: str, pseudonym_key: Path | None, as_json: bool) -> int:
 
     Databases made with one key give one patient of one centre the same pseudonym.
     """
+    from intrepid_rt.small_files import read_small_text
+
     initialise = library().initialise
-    key = pseudonym_key.read_text(encoding="utf-8").strip() if pseudonym_key else None
+    key = read_small_text(pseudonym_key, largest_mb=0.1).strip() if pseudonym_key else None
     engine = initialise(database, pseudonym_key=key)
     shown = engine.url.render_as_string(hide_password=True)
     report({"database": shown}, f"{shown} is ready.", as_json=as_json)

@@ -72,10 +72,11 @@ def _reading_options(options: dict[str, Any]) -> Any:
 def _info(path: Path | None) -> Any:
     """Return the user's information: an object for all files or a list with one per file."""
     from intrepid_rt.errors import UnreadableFile
+    from intrepid_rt.small_files import parse_json, read_small_text
 
     if path is None:
         return {}
-    info = _json(path.read_text(encoding="utf-8"), str(path))
+    info = parse_json(read_small_text(path), str(path))
     # The same lists are also written under the format's name: {"hiart": [{...}]}.
     if isinstance(info, dict) and len(info) == 1 and isinstance(next(iter(info.values())), list):
         info = next(iter(info.values()))
@@ -89,23 +90,13 @@ def _info(path: Path | None) -> Any:
 def _model_args(text: str | None) -> dict[str, Any]:
     from intrepid_dvh.model_arguments import require_known
     from intrepid_rt.errors import InvalidSetting
+    from intrepid_rt.small_files import parse_json
 
-    arguments = _json(text, "--model-args") if text else {}
+    arguments = parse_json(text, "--model-args") if text else {}
     if not isinstance(arguments, dict):
         raise InvalidSetting('--model-args must be an object such as {"EUDa": 8}.')
     require_known(arguments)
     return arguments
-
-
-def _json(text: str, source: str) -> Any:
-    import json
-
-    from intrepid_rt.errors import InvalidSetting
-
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidSetting(f"{source} is no JSON: {error.msg} in line {error.lineno}.") from None
 
 
 def _structure(dvh: Any, options: dict[str, Any], model_args: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.small_files import read_small_bytes
 
 SCHEMA = "intrepid-machine-profile/1"
 
@@ -143,12 +144,8 @@ def load_profile(path: str | Path) -> MachineProfile:
     """
     path = Path(path)
     try:
-        profile = msgspec.json.decode(path.read_bytes(), type=MachineProfile)
-    except OSError as error:
-        raise UnreadableFile(
-            f"{path}: the machine profile cannot be read ({error.strerror}). Check --machine."
-        ) from error
-    except msgspec.DecodeError as error:
+        profile = msgspec.json.decode(read_small_bytes(path), type=MachineProfile)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise UnreadableFile(
             f"{path} is not a machine profile: {error}. Make one with 'intrepid commission FOLDER --out PROFILE.json'."
         ) from error

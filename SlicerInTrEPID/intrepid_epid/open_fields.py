@@ -11,6 +11,7 @@ from intrepid_epid.image_grid import binned, on_grid_of
 from intrepid_epid.portal_dose_file import read_portal_dose
 from intrepid_epid.portal_reader import PortalFrame, read_portal_image
 from intrepid_rt.errors import MissingObject, UnreadableFile, UnusableInput
+from intrepid_rt.small_files import read_small_text
 
 FIELD_TABLE = "fields.csv"
 _COLUMNS = ("name", "mu", "x1_mm", "x2_mm", "y1_mm", "y2_mm")
@@ -36,7 +37,7 @@ def read_open_fields(folder: str | Path) -> list[tuple[OpenField, PortalFrame]]:
     table = folder / FIELD_TABLE
     if not table.is_file():
         raise MissingObject(f"{folder} holds no {FIELD_TABLE}; expected one with the columns {', '.join(_COLUMNS)}.")
-    rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
+    rows = list(csv.DictReader(read_small_text(table).splitlines()))
     if not rows:
         raise MissingObject(f"{table} lists no field.")
     return [_read_field(folder, table, row) for row in rows]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.small_files import read_small_text
 
 
 class _Bin(Protocol):
@@ -51,10 +52,8 @@ def read_spectrum(path: str | Path) -> Spectrum:
     """
     path = Path(path)
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        rows = list(csv.DictReader(read_small_text(path).splitlines()))
         table = np.array([[float(row[c]) for c in ("e_low_mev", "e_high_mev", "weight")] for row in rows])
-    except OSError as error:
-        raise UnreadableFile(f"{path}: the beam model cannot be read ({error.strerror}).") from error
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableFile(
             f"{path}: a beam model needs numeric columns e_low_mev, e_high_mev, weight; problem with {error}."

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from intrepid_rt.errors import InvalidSetting, UnreadableFile
+from intrepid_rt.small_files import read_small_text
 
 _COLUMNS = ("hu", "density_g_cc", "relative_electron_density")
 
@@ -88,11 +89,7 @@ def read_ct_curve(path: str | Path) -> CTCurve:
         Its numbers form no curve.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path} cannot be read as a CT curve: expected a CSV text file.") from error
-    return parse_ct_curve(path.stem, lines, place=str(path))
+    return parse_ct_curve(path.stem, read_small_text(path).splitlines(), place=str(path))
 
 
 def parse_ct_curve(name: str, lines: list[str], *, place: str) -> CTCurve:

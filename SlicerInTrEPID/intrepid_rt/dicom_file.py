@@ -215,8 +215,18 @@ def vector(dataset: Dataset, keyword: str, length: int) -> NDArray:
 
 
 def number(dataset: Dataset, keyword: str) -> float | None:
-    """Single number of an element, None if absent or empty."""
+    """Single number of an element, None if absent or empty.
+
+    Raises
+    ------
+    UnreadableFile
+        The element holds several numbers, of which to take the first would be a guess.
+    """
     numbers = decimals(dataset, keyword)
+    if len(numbers) > 1:
+        raise UnreadableFile(
+            f"{label(dataset)}: {keyword} holds {len(numbers)} numbers; expected one. Export it again."
+        )
     return float(numbers[0]) if len(numbers) else None
 
 

@@ -34,6 +34,9 @@ _INHERITED = (
     "NominalBeamEnergy",
 )
 
+_TAKEN_AS_ZERO = ("BeamLimitingDeviceAngle", "PatientSupportAngle")
+_DELIVERY_TYPES = ("", "TREATMENT", "CONTINUATION", "SETUP", "OPEN_PORTFILM", "TRMT_PORTFILM", "VERIFICATION")
+
 
 def read_plan(source: Source) -> Plan:
     """Read an RTPLAN file or data set of photon or electron beams.
@@ -105,6 +108,14 @@ def _beam(dataset: Dataset, item: Dataset, notes: list[str]) -> Beam:
     source_to_axis_mm = number(item, "SourceAxisDistance")
     if not source_to_axis_mm or source_to_axis_mm <= 0:
         raise MissingObject(f"{place} states no SourceAxisDistance. Export it again.")
+    delivery, points = text(item, "TreatmentDeliveryType").upper(), items(item, "ControlPointSequence")
+    if delivery not in _DELIVERY_TYPES:
+        notes.append(f"Beam {beam_number}: TreatmentDeliveryType is not known, so it counts as no treatment beam.")
+    assumed = [keyword for keyword in _TAKEN_AS_ZERO if points and element_value(points[0], keyword) is None]
+    if assumed:
+        notes.append(f"Beam {beam_number} states no {' and no '.join(assumed)}: taken as 0.")
+    if any(element_value(point, "CumulativeMetersetWeight") is None for point in points):
+        notes.append(f"Beam {beam_number}: control points without CumulativeMetersetWeight, which is taken as 0.")
     unit = text(item, "PrimaryDosimeterUnit").upper() or "MU"
     meterset = _meterset(dataset, beam_number, notes)
     if unit != "MU":
@@ -118,7 +129,7 @@ def _beam(dataset: Dataset, item: Dataset, notes: list[str]) -> Beam:
         meterset_mu=meterset if unit == "MU" else None,
         final_cumulative_meterset_weight=number(item, "FinalCumulativeMetersetWeight") or 0.0,
         control_points=_control_points(place, item),
-        treatment_delivery_type=text(item, "TreatmentDeliveryType").upper(),
+        treatment_delivery_type=delivery,
         dosimeter_unit=unit,
         accessories=tuple(kind for kind in ("Wedges", "Compensators", "Blocks") if integer(item, f"NumberOf{kind}")),
     )
@@ -150,7 +161,10 @@ def _control_points(place: str, item: Dataset) -> tuple[ControlPoint, ...]:
             if element_value(stated, keyword) is not None:
                 state[keyword] = stated[keyword]
         for device in items(stated, "BeamLimitingDevicePositionSequence"):
-            positions[text(device, "RTBeamLimitingDeviceType").upper()] = decimals(device, "LeafJawPositions")
+            kind = text(device, "RTBeamLimitingDeviceType").upper()
+            if not kind:
+                raise MissingObject(f"{place}: positions of a device without type at control point {index}.")
+            positions[kind] = decimals(device, "LeafJawPositions")
         control_points.append(_control_point(place, index, stated, state, positions, boundaries))
     if not control_points:
         raise MissingObject(f"{place} has no control point. Export it again.")

@@ -1,5 +1,7 @@
 """Doses and other scalar images in NRRD, NIfTI or MetaImage files, and doses from whichever format a file has."""
 
+import gzip
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ def read_image(path: str | Path) -> Grid:
     path = Path(path)
     if not path.is_file():
         raise UnreadableFile(f"{path} is no file. Check the path.")
+    if path.suffix.lower() == ".gz":
+        _require_whole_gzip(path)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
@@ -52,6 +56,16 @@ def read_image(path: str | Path) -> Grid:
         )
     values = sitk.GetArrayFromImage(image)
     return Grid(values if values.ndim == 3 else values[None], _index_to_lps(image))
+
+
+def _require_whole_gzip(path: Path) -> None:
+    """Refuse a compressed file that ends early or is damaged: the NIfTI reader fills what is missing with zeros."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(1 << 24):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFile(f"{path} is cut short or damaged ({error}). Export it again.") from error
 
 
 def write_image(path: str | Path, values: NDArray, grid: Grid, *, planar: bool = False) -> None:

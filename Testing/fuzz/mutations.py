@@ -1,5 +1,6 @@
 """Damage to a file: what transfers, disks, converters and ill-meaning people do to it."""
 
+import json
 import os
 import random
 import re
@@ -30,6 +31,9 @@ ABSURD_NUMBERS = (
     "0x10",
     "1\\2\\3\\4",
 )
+ABSURD_VALUES = (
+    None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**40, "", "abc", "1", [], {}, [1, 2, 3], "\x00", "\ud800",
+)  # fmt: skip
 
 
 def truncate(path: Path, rng: random.Random) -> None:
@@ -192,6 +196,50 @@ def absurd_text_number(path: Path, rng: random.Random) -> None:
     path.write_bytes(content[: found.start()] + rng.choice(ABSURD_NUMBERS).encode() + content[found.end() :])
 
 
+def _json_places(value: object) -> list[tuple[object, object]]:
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [place for key in keys for place in _json_places(value[key])]
+
+
+def absurd_json_value(path: Path, rng: random.Random) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for _ in range(rng.choice((1, 1, 3))):
+        owner, key = rng.choice(_json_places(content))
+        owner[key] = rng.choice(
+            (
+                None,
+                True,
+                -1,
+                0,
+                1e308,
+                float("nan"),
+                float("inf"),
+                10**40,
+                "",
+                "abc",
+                "1",
+                [],
+                {},
+                [1, 2, 3],
+                "\x00",
+                "\ud800",
+            )
+        )
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def json_key_removed(path: Path, rng: random.Random) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    owner, key = rng.choice(_json_places(content))
+    del owner[key]
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def nested_json(path: Path, rng: random.Random) -> None:
+    depth = rng.choice((100, 1000, 100_000))
+    path.write_text(rng.choice(("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth, "[" * depth)))
+
+
 def mixed_encodings(path: Path, rng: random.Random) -> None:
     content = bytearray(path.read_bytes())
     for _ in range(10):
@@ -212,5 +260,8 @@ DICOM: tuple[Mutation, ...] = (
     *BYTES, flip_header_bits, giant_length, deep_nesting, deeper_nesting, copy_beside,
     *(_edited(change) for change in (_remove, _remove, _empty_value, _absurd, _absurd, _wrong_vr, _wrong_vm, _charset,
                                      _duplicate_uid)),
+)  # fmt: skip
+JSON: tuple[Mutation, ...] = (
+    *BYTES, absurd_json_value, absurd_json_value, absurd_json_value, json_key_removed, json_key_removed, nested_json,
 )  # fmt: skip
 TEXT: tuple[Mutation, ...] = (*BYTES, absurd_text_number, absurd_text_number, mixed_encodings, shuffled_lines)

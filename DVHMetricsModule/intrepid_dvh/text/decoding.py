@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from intrepid_rt.errors import InvalidSetting, UnreadableFile
+from intrepid_rt.small_files import read_small_bytes
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,7 @@ def decoded(path: Path, options: Options) -> str:
     UnreadableFile : no file, or the bytes are no text in the given encoding.
     InvalidSetting : the encoding's name is unknown.
     """
-    if not path.is_file():  # a pipe or a device would be read for ever
-        raise UnreadableFile(f"{path} is no file. Check the path.")
-    return decoded_bytes(path.read_bytes(), path, options)
+    return decoded_bytes(read_small_bytes(path), path, options)
 
 
 def decoded_bytes(raw: bytes, path: Path, options: Options) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from intrepid_dvh.text.section import Section, columns_of, finished
 from intrepid_dvh.text.source import Source
 from intrepid_dvh.units import dose_factor
 from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.small_files import LARGEST_MB
 
 _FILES = ("DoseInfo.csv", "PatInfo.csv", "PlanInfo.csv", "Data/Info.csv")
 _UNIT = re.compile(r"\b(c?Gy)\b", re.IGNORECASE)
@@ -30,7 +32,8 @@ class _Folder:
 
 def looks_like_pinnacle(path: Path) -> bool:
     """Tell a folder or zip file of the Pinnacle export script, or a folder of such folders."""
-    return (path.is_dir() or zipfile.is_zipfile(path)) and any(True for _ in _folders(path, Options()))
+    is_archive = path.is_file() and zipfile.is_zipfile(path)  # a device would be searched for its end for ever
+    return (path.is_dir() or is_archive) and any(True for _ in _folders(path, Options()))
 
 
 def read_pinnacle(path: Path, options: Options) -> list[DVH]:
@@ -51,12 +54,29 @@ def _folders(path: Path, options: Options) -> Iterator[_Folder]:
         for info in sorted(path.glob("**/" + _FILES[0])):
             yield _Folder(info.parent, partial(_from_disk, info.parent, options))
         return
-    with zipfile.ZipFile(path) as archive:
-        contents = {name: archive.read(name) for name in archive.namelist() if name.endswith(".csv")}
+    contents = _unpacked(path)
     for name in sorted(contents):
         base = PurePosixPath(name).parent
         if PurePosixPath(name).name == _FILES[0]:
             yield _Folder(path / base, partial(_from_zip, contents, path, base, options))
+
+
+def _unpacked(path: Path) -> dict[str, bytes]:
+    """Read the tables of an archive into memory: nothing is unpacked to disk, whatever path a name claims.
+
+    Raises
+    ------
+    UnreadableFile : the archive is damaged, encrypted, or claims more than any export holds.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            tables = [info for info in archive.infolist() if info.filename.endswith(".csv")]
+            size_mb = sum(info.file_size for info in tables) / 1e6
+            if size_mb > LARGEST_MB:
+                raise UnreadableFile(f"{path} unpacks to {size_mb:.0f} MB; expected at most {LARGEST_MB:g}.")
+            return {info.filename: archive.read(info) for info in tables}
+    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error) as error:
+        raise UnreadableFile(f"{path} is a damaged or encrypted zip file ({error}). Export it again.") from error
 
 
 def _from_disk(base: Path, options: Options, name: str) -> str:

@@ -13,6 +13,7 @@ from intrepid_dvh.text.record import HEADER_FIELDS, Columns, dvh_of, unknown
 from intrepid_rt.errors import UnreadableFile
 
 _LARGEST_NUMBER = 1e12
+_LEFT_AT_END = 0.02  # tables whose last row holds the maximum dose end with the volume of one bin
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,10 @@ def _finished(section: Section, notes: tuple[str, ...], path: Path) -> DVH:
     _require_ascending(columns, header["structure"], path)
     cumulative, differential = made_cumulative(columns, per_dose=section.per_dose, differential=section.is_differential)
     dvh = dvh_of(
-        header, cumulative, differential=differential, warnings=(*section.warnings, *notes, *_rises(cumulative))
+        header,
+        cumulative,
+        differential=differential,
+        warnings=(*section.warnings, *notes, *_rises(cumulative), *_breaks_off(cumulative)),
     )
     dvh = replace(dvh, volume_outside_dose_cc=(header["structVol"] or 0.0) * section.outside_percent / 100)
     if dvh.patient_id:
@@ -147,3 +151,12 @@ def _rises(cumulative: Columns) -> tuple[str, ...]:
     if is_cumulative(cumulative):
         return ()
     return ("The cumulative volume rises with dose in places; metrics there are not reliable.",)
+
+
+def _breaks_off(cumulative: Columns) -> tuple[str, ...]:
+    """Note a curve that does not come down to zero: the file was cut short, or the system ends its tables early."""
+    volume = cumulative.volume_cc if np.isnan(cumulative.volume_percent).all() else cumulative.volume_percent
+    left = volume[-1] / volume.max() if volume.size and volume.max() > 0 else 0.0
+    if not left > _LEFT_AT_END:
+        return ()
+    return (f"The curve ends with {100 * left:.2g} % of the volume left: the file may be cut short.",)

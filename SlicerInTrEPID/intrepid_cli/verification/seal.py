@@ -12,12 +12,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from intrepid_cli.console import plain
 from intrepid_rt.dicom_file import collecting, read_dataset, text
 from intrepid_rt.errors import UnreadableFile, UnusableInput
+from intrepid_rt.small_files import parse_json, read_small_text
 
 RESULTS, REPORT = "results.json", "report.html"
 _IN_REPORT = re.compile(r'name="intrepid-results-sha256" content="([0-9a-f]{64})"')
+
+
+class _Input(msgspec.Struct):
+    role: str
+    file: str
+    sha256: str
+    uid: str = ""
+
+
+class _Settings(msgspec.Struct):
+    study_dir: str | None = None
+    machine: str | None = None
+    constraints: str | None = None
+
+
+class _Provenance(msgspec.Struct):
+    settings: _Settings = msgspec.field(default_factory=_Settings)
+    inputs: tuple[_Input, ...] = ()
+
+
+class _Integrity(msgspec.Struct):
+    results_sha256: str
+    files: dict[str, str]
+
+
+class _Sealed(msgspec.Struct):
+    """What the check needs of results.json."""
+
+    integrity: _Integrity
+    provenance: _Provenance = msgspec.field(default_factory=_Provenance)
 
 
 @dataclass(frozen=True)
@@ -62,28 +95,24 @@ def check_seal(report: Path, study: Path | None = None) -> list[Finding]:
         There is no results.json, it cannot be read, or it carries no hash.
     """
     folder = report if report.is_dir() else report.parent
-    results = _read(folder / RESULTS)
-    integrity = results["integrity"]
-    digest = results_sha256(results)
-    findings = [Finding("results", "same" if digest == integrity["results_sha256"] else "changed")]
-    findings += [_compared(name, folder / name, sha256) for name, sha256 in sorted(integrity["files"].items())]
+    results, sealed_by = _read(folder / RESULTS)
+    digest, integrity = results_sha256(results), sealed_by.integrity
+    findings = [Finding("results", "same" if digest == integrity.results_sha256 else "changed")]
+    findings += [_compared(name, folder / name, sha256) for name, sha256 in sorted(integrity.files.items())]
     findings.append(_report_shows(folder / REPORT, digest))
-    return findings + list(_inputs(results, study))
+    return findings + list(_inputs(sealed_by.provenance, study))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], _Sealed]:
+    if not path.is_file():
+        raise UnreadableFile(f"{path} is no file. Give the folder that holds report and {RESULTS}.")
+    results = parse_json(read_small_text(path), str(path))
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        integrity = results["integrity"]
-        if not isinstance(integrity["results_sha256"], str) or not isinstance(integrity["files"], dict):
-            raise TypeError
-    except OSError as error:
-        raise UnreadableFile(f"{path}: {error.strerror}. Give the folder that holds report and {RESULTS}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+        return results, msgspec.convert(results, _Sealed)
+    except msgspec.ValidationError as error:
         raise UnreadableFile(
-            f"{path} carries no hash of its results. Only reports with one can be verified."
+            f"{path} carries no hash of its results ({error}). Only reports with one can be verified."
         ) from error
-    return results
 
 
 def _compared(name: str, path: Path, expected: str) -> Finding:
@@ -99,17 +128,15 @@ def _report_shows(path: Path, digest: str) -> Finding:
     return Finding("hash shown in the report", "same" if shown and shown[1] == digest else "changed")
 
 
-def _inputs(results: Mapping[str, Any], study: Path | None) -> Iterator[Finding]:
-    provenance = results.get("provenance", {})
-    settings = provenance.get("settings", {})
-    folder = study or Path(settings.get("study_dir") or "no study folder named")
-    for entry in provenance.get("inputs", ()):
+def _inputs(provenance: _Provenance, study: Path | None) -> Iterator[Finding]:
+    settings = provenance.settings
+    folder = study or Path(settings.study_dir or "no study folder named")
+    for entry in provenance.inputs:
         found: str | None
-        what, expected = f"{entry['role']} {entry['file']}", entry["sha256"]
-        if entry["role"] in ("machine profile", "constraints"):
-            path = Path(
-                settings.get("machine" if entry["role"] == "machine profile" else "constraints") or entry["file"]
-            )
+        what, expected = f"{entry.role} {entry.file}", entry.sha256
+        if entry.role in ("machine profile", "constraints"):
+            named = settings.machine if entry.role == "machine profile" else settings.constraints
+            path = Path(named or entry.file)
             if not path.is_file():
                 yield Finding(what, "not checked", "the file is not where the report says")
                 continue
@@ -117,10 +144,10 @@ def _inputs(results: Mapping[str, Any], study: Path | None) -> Iterator[Finding]
         elif not folder.is_dir():
             yield Finding(what, "not checked", "the study folder is not here; give it with --study")
             continue
-        elif entry["role"] == "CT":
-            found = _series_sha256(folder, entry["uid"])
+        elif entry.role == "CT":
+            found = _series_sha256(folder, entry.uid)
         else:
-            found = _best(folder, entry["file"], expected)
+            found = _best(folder, entry.file, expected)
         yield Finding(what, "missing") if found is None else Finding(what, "same" if found == expected else "changed")
 
 

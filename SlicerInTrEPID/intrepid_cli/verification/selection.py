@@ -40,6 +40,8 @@ def select(studies: list[Study]) -> Selection:
     structure_set, notes = _structure_set(study, plan)
     ct = _ct(study, plan, structure_set)
     doses, planned_reason = _doses(study, plan)
+    if len(doses) > 1:
+        notes += (f"No total dose of the plan was found: the planned dose is the sum of its {len(doses)} beam doses.",)
     _check_frames(plan, ct, structure_set, doses)
     return Selection(study, plan, beams, ct, structure_set, doses, planned_reason, notes)
 

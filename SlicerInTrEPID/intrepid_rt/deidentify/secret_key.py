@@ -13,7 +13,8 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from intrepid_rt.errors import InvalidSetting, OutputNotWritable
+from intrepid_rt.errors import InvalidSetting, OutputNotWritable, UnreadableFile
+from intrepid_rt.small_files import read_small_text
 
 KEY_BYTES = 32
 # Whole weeks keep the day of the week, which fractionation depends on; a century back can be mistaken for no real date
@@ -102,8 +103,8 @@ def key_from_file(path: str | Path) -> SecretKey:
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise InvalidSetting(f"{path} can be read by others than its owner; expected mode 0600. Run chmod 600 on it.")
     try:
-        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except ValueError:
+        secret = bytes.fromhex(read_small_text(path, largest_mb=0.1).strip())
+    except (ValueError, UnreadableFile):
         secret = b""
     if len(secret) != KEY_BYTES:
         raise InvalidSetting(f"{path} holds no key of {KEY_BYTES} bytes in hexadecimal digits. Name another file.")

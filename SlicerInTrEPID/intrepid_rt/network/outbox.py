@@ -9,6 +9,7 @@ from pathlib import Path
 
 from intrepid_rt.dicom_file import collecting, read_dataset, text
 from intrepid_rt.errors import MissingObject, OutputNotWritable, UnusableInput
+from intrepid_rt.small_files import read_small_bytes
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ def _parcel(path: Path) -> Parcel:
         header = read_dataset(path, pixels=False)
         meta = getattr(header, "file_meta", None)
         syntax = text(meta, "TransferSyntaxUID") if meta is not None else ""
-        uid = text(header, "SOPInstanceUID")
+        uid, sop_class = text(header, "SOPInstanceUID"), text(header, "SOPClassUID")
     if not syntax or not uid:
         raise MissingObject(f"{path.name} states no transfer syntax or SOP Instance UID. Export it again.")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Parcel(path, text(header, "SOPClassUID"), uid, syntax, digest)
+    return Parcel(path, sop_class, uid, syntax, digest)
 
 
 class Receipts:
@@ -80,16 +81,16 @@ class Receipts:
         self.peer, self.path = peer, path
         self._taken: set[tuple[str, str]] = set()
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in read_small_bytes(path).splitlines():
                 self._read(line)
 
-    def _read(self, line: str) -> None:
+    def _read(self, line: bytes) -> None:
         # The last line may be cut short by a loss of power: what it stood for is sent again.
         try:
             entry = json.loads(line)
             if entry["peer"] == self.peer:
                 self._taken.add((entry["uid"], entry["sha256"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return
 
     def __contains__(self, parcel: Parcel) -> bool:

@@ -127,7 +127,7 @@ def test_inputs_that_changed_or_went_are_told(written, tmp_path, capsys):
 )
 def test_what_carries_no_hash_is_refused(tmp_path, content):
     (tmp_path / "results.json").write_text(content)
-    with pytest.raises(UnreadableFile, match="carries no hash"):
+    with pytest.raises(UnreadableFile, match=r"carries no hash|is no JSON"):
         check_seal(tmp_path)
     assert run(["verify", str(tmp_path / "nowhere" / "report.html")]) == 2
 
