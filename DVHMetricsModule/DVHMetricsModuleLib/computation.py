@@ -201,7 +201,7 @@ def _checked(rows: list[Row], settings: Settings) -> tuple[list[tuple[Row, Const
 def constraint_point(row: Row, result: ConstraintResult) -> tuple[float, float] | None:
     """Return the dose in Gy and the volume in percent at which a constraint stands in the chart; None if nowhere."""
     parsed = parse_constraint(result.constraint)
-    if not parsed.valid or not parsed.inverse:
+    if parsed.missing or not parsed.inverse:
         return None  # a mean or an index stands at no point of the curve
     (dose, dose_unit_name), (volume, volume_unit) = parsed.dose, parsed.volume
     if dose_unit_name == "%":

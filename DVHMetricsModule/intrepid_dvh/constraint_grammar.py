@@ -1,20 +1,27 @@
-"""The language of dose constraints: a metric, a comparator and a limit, such as ``V20Gy < 30%``."""
+"""The language of dose constraints: a metric, a comparator and a limit, such as ``V20Gy < 30%``.
 
+As in the R package DVHmetrics, numbers are converted to the units of the DVH first. A number that does not convert, as
+in ``D10 < 20Gy`` or ``V20Gy < 3Gy``, becomes ``NA``: the text is a constraint, but one that has no verdict.
+"""
+
+import math
 import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from intrepid_dvh.metric_grammar import MetricText, parse_metric
+from intrepid_dvh.metric_grammar import DIMENSIONLESS, MetricText, parse_metric
 from intrepid_dvh.missing import MissingValue
 from intrepid_dvh.units import DOSE_UNITS, dose_factor
 
 _CONSTRAINT = re.compile(r"(?P<metric>[^<>=]+)(?P<comparator><=|>=|<|>)(?P<limit>[.\d]+)(?P<unit>%|CC|CGY|GY|EV/G)?")
 _INVERSE = {"D": "V", "V": "D", "DC": "CV", "CV": "DC"}
+_NO_DOSE = "a dose is compared with Gy, cGy or %"
+_NO_VOLUME = "a volume is compared with % or cc"
 
 
 @dataclass(frozen=True)
 class ConstraintText:
-    """A parsed constraint in the dose unit of the DVH that it is for.
+    """A parsed constraint in the units of the DVH that it is for.
 
     Parameters
     ----------
@@ -24,6 +31,7 @@ class ConstraintText:
     limit, unit : what the metric is compared with; the unit is empty for numbers without one (probabilities, indices).
     inverse : canonical metric with dose and volume swapped, empty for statistics and indices.
     problem : why the text is no constraint; empty if it is one.
+    missing : why a constraint has no verdict: a number of it (NaN here) does not convert to the units of the DVH.
     """
 
     canonical: str = ""
@@ -33,6 +41,7 @@ class ConstraintText:
     unit: str = ""
     inverse: str = ""
     problem: str = ""
+    missing: str = ""
 
     @property
     def valid(self) -> bool:
@@ -55,9 +64,20 @@ class ConstraintText:
         return (self.metric.number, self.metric.unit) if self.is_dose else (self.limit, self.unit)
 
 
+@dataclass(frozen=True)
+class _Number:
+    """A number in a unit of the DVH; NaN, with the reason, if it does not convert."""
+
+    value: float
+    unit: str
+    missing: str = ""
+
+
 @lru_cache(maxsize=4096)
-def parse_constraint(text: str, dose_unit: str = "GY") -> ConstraintText:
-    """Parse a constraint for a DVH whose doses are in ``dose_unit``; a text that is none comes with its ``problem``.
+def parse_constraint(text: str, dose_unit: str = "GY", volume_unit: str = "CC") -> ConstraintText:
+    """Parse a constraint for a DVH with doses in ``dose_unit`` and volumes in ``volume_unit`` (``CC`` or ``PERCENT``).
+
+    A text that is none comes with its ``problem``.
 
     Examples
     --------
@@ -65,67 +85,95 @@ def parse_constraint(text: str, dose_unit: str = "GY") -> ConstraintText:
     'D10CC_GY <= 5GY'
     >>> parse_constraint("V20Gy < 30%", "CGY").canonical, parse_constraint("V20Gy < 30%").inverse
     ('V2000CGY_% < 30%', 'D30%_GY')
-    >>> parse_constraint("V20Gy < 3Gy").problem
-    'V20Gy < 3Gy: a volume is compared with % or cc'
+    >>> parse_constraint("V20Gy < 3Gy").canonical, parse_constraint("V20Gy < 3Gy").missing
+    ('V20GY_CC < NACC', 'V20Gy < 3Gy: a volume is compared with % or cc')
+    >>> parse_constraint("D10cc < 20").problem
+    'D10cc < 20: a dose is compared with Gy, cGy or %'
     """
     match = _CONSTRAINT.fullmatch(re.sub(r"\s", "", text).upper())
     if not match:
         return _refused(text, "expected a metric, one of < <= > >=, and a limit with unit, for example V20Gy < 30%")
     metric = parse_metric(match["metric"])
     try:
-        limit = float(match["limit"])
+        limit = _Number(float(match["limit"]), match["unit"] or "")
     except ValueError:
         return _refused(text, f"{match['limit']} is no number")
-    problem = metric.problem or _problem(metric, match["unit"] or "")
+    problem = _problem(metric, limit.unit)
     if problem:
         return _refused(text, problem)
-    try:
-        return _in_unit(metric, match["comparator"], limit, match["unit"] or "", dose_unit)
-    except MissingValue as missing:
-        return _refused(text, str(missing))
+    if _is_statistic(metric):
+        return _statistic(metric, match["comparator"], limit)
+    parsed = _point(metric, match["comparator"], limit, dose_unit, volume_unit)
+    return replace(parsed, missing=f"{text.strip()}: {parsed.missing}") if parsed.missing else parsed
 
 
 def _refused(text: str, problem: str) -> ConstraintText:
     return ConstraintText(problem=f"{text.strip()}: {problem}")
 
 
+def _is_statistic(metric: MetricText) -> bool:
+    return metric.letter not in _INVERSE or (metric.named and metric.letter not in ("V", "CV"))
+
+
 def _problem(metric: MetricText, unit: str) -> str:
-    if metric.letter in ("V", "CV"):
-        if unit not in ("%", "CC"):
-            return "a volume is compared with % or cc"
-        return _two_units(metric, unit) if metric.output not in ("", unit) else ""
-    if metric.letter not in ("D", "DC") or metric.quantity in ("HI", "NTCP", "TCP"):
+    if metric.problem and _is_statistic(metric):
+        return metric.problem
+    if metric.letter not in _INVERSE or metric.quantity in DIMENSIONLESS:
         return "" if unit in ("", *DOSE_UNITS) else "a number without unit is compared with a number without unit"
-    if unit not in ("%", *DOSE_UNITS):
-        return "a dose is compared with Gy, cGy or %"
-    return _two_units(metric, unit) if metric.output and (metric.output == "%") != (unit == "%") else ""
+    if not unit or (metric.named and unit == "CC"):
+        return _NO_DOSE if metric.letter in ("D", "DC") else _NO_VOLUME
+    if metric.output and (metric.output == "%") != (unit == "%"):
+        return f"{metric.canonical or metric.quantity} cannot be compared with {unit}"
+    return ""
 
 
-def _two_units(metric: MetricText, unit: str) -> str:
-    return f"{metric.canonical} cannot be compared with {unit}"
-
-
-def _in_unit(metric: MetricText, comparator: str, limit: float, unit: str, dose_unit: str) -> ConstraintText:
-    """Convert the doses on both sides to the unit of the DVH; statistics stay in the unit of their limit."""
-    if metric.letter in _INVERSE and not metric.named:
-        if unit in DOSE_UNITS:
-            limit, unit = limit * dose_factor(unit, dose_unit), dose_unit
-        if metric.unit in DOSE_UNITS:
-            number = metric.number * dose_factor(metric.unit, dose_unit)
-            metric = replace(metric, quantity=_shown(number), unit=dose_unit)
-    output = unit if metric.letter in _INVERSE else ""
-    quantity = metric.quantity if metric.named else _shown(metric.number)
-    spelled = parse_metric(f"{metric.letter}{quantity}{metric.unit}" + (f"_{output}" if output else ""))
+def _statistic(metric: MetricText, comparator: str, limit: _Number) -> ConstraintText:
+    """Return a constraint on a mean, an index or a probability, which stays in the unit of its limit."""
+    output = limit.unit if metric.letter in _INVERSE else ""
+    number = metric.quantity if metric.named else _shown(metric.number)
+    spelled = parse_metric(f"{metric.letter}{number}{metric.unit}" + (f"_{output}" if output else ""))
     if spelled.problem or (metric.bracketed and metric.output == output):
         spelled = metric
-    canonical = f"{spelled.canonical} {comparator} {_shown(limit)}{unit}"
-    inverse = "" if metric.named or metric.letter not in _INVERSE else _inverse(spelled, limit, unit)
-    return ConstraintText(canonical, spelled, comparator, limit, unit, inverse)
+    canonical = f"{spelled.canonical} {comparator} {_shown(limit.value)}{limit.unit}"
+    return ConstraintText(canonical, spelled, comparator, limit.value, limit.unit)
 
 
-def _inverse(metric: MetricText, limit: float, unit: str) -> str:
-    return f"{_INVERSE[metric.letter]}{_shown(limit)}{unit}_{metric.unit}"
+def _point(metric: MetricText, comparator: str, limit: _Number, dose_unit: str, volume_unit: str) -> ConstraintText:
+    """Return a constraint on a point of the curve, its numbers in the units of the DVH."""
+    number = _Number(metric.number, metric.unit, "" if metric.number >= 0 else f"{metric.quantity} is no number")
+    if metric.letter in ("D", "DC"):
+        at, limit = _volume_in(number, volume_unit, metric.problem), _dose_in(limit, dose_unit, _NO_DOSE)
+    else:
+        at, limit = _dose_in(number, dose_unit, metric.problem), _volume_in(limit, volume_unit, _NO_VOLUME)
+    canonical = f"{metric.letter}{_shown(at.value)}{at.unit}_{limit.unit}"
+    metric = replace(
+        metric, canonical=canonical, quantity=_shown(at.value), unit=at.unit, output=limit.unit, problem=""
+    )
+    inverse = f"{_INVERSE[metric.letter]}{_shown(limit.value)}{limit.unit}_{at.unit}"
+    written = f"{canonical} {comparator} {_shown(limit.value)}{limit.unit}"
+    return ConstraintText(
+        written, metric, comparator, limit.value, limit.unit, inverse, missing=at.missing or limit.missing
+    )
+
+
+def _dose_in(given: _Number, wanted: str, misplaced: str) -> _Number:
+    if given.unit == "%":
+        return given
+    if given.unit not in DOSE_UNITS:
+        return _Number(math.nan, wanted, misplaced)
+    try:
+        return replace(given, value=given.value * dose_factor(given.unit, wanted), unit=wanted)
+    except MissingValue as missing:
+        return _Number(math.nan, wanted, str(missing))
+
+
+def _volume_in(given: _Number, wanted: str, misplaced: str) -> _Number:
+    if given.unit == "%" or given.unit == wanted:
+        return given
+    if given.unit != "CC":
+        return _Number(math.nan, wanted, misplaced)
+    return _Number(math.nan, wanted, "the DVH has no absolute volume, only percent")
 
 
 def _shown(number: float) -> str:
-    return f"{number:.15g}"
+    return "NA" if math.isnan(number) else f"{number:.15g}"

@@ -73,8 +73,8 @@ def _record(constraint: Constraint, number: int) -> Record:
     from intrepid_dvh.units import UNIT_LABEL
 
     parsed = parse_constraint(constraint.text)
-    if constraint.patient != "*" or not parsed.valid:
-        problem = parsed.problem or f"it is for patient {constraint.patient} only"
+    if constraint.patient != "*" or parsed.problem or parsed.missing:
+        problem = parsed.problem or parsed.missing or f"it is for patient {constraint.patient} only"
         raise UnreadableFile(f"Constraint {number} ({constraint.text}) cannot go into a library: {problem}.")
     metric = parsed.metric.canonical.partition("_")[0]
     return Record(

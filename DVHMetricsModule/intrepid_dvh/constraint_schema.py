@@ -165,9 +165,10 @@ def _problem(record: Record) -> str:
     constraints = record.constraints()
     if not constraints and not record.score:
         return f"it has none of the limits {', '.join(LEVELS)} and no score"
-    bad = [parsed.problem for c in constraints if not (parsed := parse_constraint(c.text)).valid]
-    if bad:
-        return bad[0]
+    parsed = [parse_constraint(constraint.text) for constraint in constraints]
+    bad = [constraint.problem or constraint.missing for constraint in parsed]
+    if any(bad):
+        return next(filter(None, bad))
     if (record.fractions_min is None) != (record.fractions_max is None):
         return "give both fractions_min and fractions_max, or neither"
     if record.fractions and not 0 < record.fractions[0] <= record.fractions[1]:

@@ -125,7 +125,7 @@ def check_constraints(
     for constraint in _as_constraints(constraints):
         for index, dvh in enumerate(dvhs):
             if constraint.applies_to(dvh):
-                parsed = parse_constraint(constraint.text, dvh.stated_dose_unit)
+                parsed = parse_constraint(constraint.text, dvh.stated_dose_unit, dvh.volume_unit)
                 key = (index, parsed.canonical or constraint.text, constraint.level)
                 if key not in results:
                     results[key] = _check(dvh, constraint, parsed, interp, model_args)
@@ -165,7 +165,9 @@ def _check(
         return replace(result, reason=f"holds for {fewest} to {most} fractions, but their number is unknown")
     # A dimensionless metric compared with "Gy", as DVHmetrics demands, is evaluated without that unit.
     metric = evaluate(dvh, parsed.metric.canonical, interp=interp, **model_args)
-    result = replace(result, observed=metric.value, unit=metric.unit, reason=metric.reason)
+    result = replace(result, observed=metric.value, unit=metric.unit, reason=parsed.missing or metric.reason)
+    if parsed.missing:
+        return result
     if metric.value is not None:
         delta = metric.value - parsed.limit
         result = replace(result, compliance=_COMPARE[parsed.comparator](metric.value, parsed.limit), delta=delta)

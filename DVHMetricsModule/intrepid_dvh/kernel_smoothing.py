@@ -98,6 +98,8 @@ def _bin(x: np.ndarray, y: np.ndarray, count: int) -> _Binned:
 def _kernel(binned: _Binned, bandwidth: float) -> tuple[np.ndarray, np.ndarray]:
     """Return distances (2 l + 1,) in bandwidths on the grid within the kernel's reach, and its weights there."""
     reach = min(math.floor(_KERNEL_REACH * bandwidth / binned.spacing), binned.grid.size - 1)
+    if reach == 0:
+        raise MissingValue("the smoothing that suits the rows is finer than the grid on which they are smoothed")
     distance = binned.spacing / bandwidth * np.arange(-reach, reach + 1)
     return distance, np.exp(-0.5 * distance**2)
 
@@ -137,11 +139,11 @@ def _inverted(matrices: np.ndarray) -> np.ndarray:
 def _blocked_quartic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Return residual variance and mean product of 2nd and 4th derivative from quartic fits in blocks of x.
 
-    Mallows' Cp chooses how many blocks. Plateaus may leave a block without the five distinct x of a quartic; then the
-    finest partition gives no variance to compare with, and one block serves.
+    Mallows' Cp chooses how many blocks. A plateau may leave a block with a single x; then the finest partition gives
+    no variance to compare with, and one block serves.
     """
     most = max(min(x.size // _POINTS_PER_BLOCK, _MAX_BLOCKS), 1)
-    if any(np.unique(x[members]).size < _QUARTIC for members in _blocks(x.size, most)):
+    if any(np.ptp(x[members]) == 0 for members in _blocks(x.size, most)):
         most = 1
     fits = [_quartic_fits(x, y, blocks) for blocks in range(1, most + 1)]
     finest_variance = max(fits[-1][0] / (x.size - _QUARTIC * most), np.finfo(float).tiny)
@@ -166,8 +168,13 @@ def _quartic_fits(x: np.ndarray, y: np.ndarray, blocks: int) -> tuple[float, flo
 
 
 def _quartic(x: np.ndarray, y: np.ndarray) -> np.polynomial.Polynomial:
-    """Return the least-squares quartic; not by ``Polynomial.fit``, which warns where x is nearly constant."""
+    """Return the least-squares quartic, the smallest one where x has too few values to determine it.
+
+    Not by ``Polynomial.fit``, which warns where x is nearly constant.
+    """
     domain = (float(x.min()), float(x.max()))
+    if domain[0] == domain[1]:
+        return np.polynomial.Polynomial([float(y.mean())])
     scaled = (2 * x - sum(domain)) / (domain[1] - domain[0])
     coefficients = np.linalg.lstsq(np.vander(scaled, _QUARTIC, increasing=True), y, rcond=None)[0]
     return np.polynomial.Polynomial(coefficients, domain=domain)

@@ -38,7 +38,7 @@ class MetricText:
     letter : ``D`` dose, ``V`` volume, ``DC`` dose of the coldest volume, ``CV`` volume below a dose, or a plan index.
     quantity : the number as text, or one of ``NAMES``.
     unit, output : ``%``, ``CC``, ``GY``, ``CGY``, ``EV/G`` or empty.
-    problem : why the text is no metric; empty if it is one.
+    problem : why the text is no metric, though its parts may have been understood; empty if it is one.
     note : what was ignored in the text; empty as a rule.
     bracketed : the output unit was written in the brackets of TG-263.
     """
@@ -115,9 +115,9 @@ def _checked(
     text: str, letter: str, quantity: str, unit: str, output: str, rest: str, *, bracketed: bool
 ) -> MetricText:
     problem = _problem(letter, quantity, unit, output)
-    if problem:
-        return MetricText(problem=f"{text.strip()}: {problem}")
     unit = "" if quantity in NAMES else unit
+    if problem:
+        return MetricText("", letter, quantity, unit, output, problem=f"{text.strip()}: {problem}")
     canonical = f"{letter}{quantity}{unit}" + (f"_{output}" if output else "")
     if bracketed and quantity in NAMES and output == "%":
         canonical = f"{quantity}[%]"  # DMEAN_% means something else: nothing

@@ -97,7 +97,7 @@ def draw_constraints(
         drawn = False
         for position, dvh in enumerate(panel.dvhs):
             if constraint.applies_to(dvh):
-                parsed = parse_constraint(constraint.text, dvh.stated_dose_unit)
+                parsed = parse_constraint(constraint.text, dvh.stated_dose_unit, dvh.volume_unit)
                 point = _point_on_axes(panel, dvh, parsed)
                 if point is None:
                     left_out.append(f"{constraint.text}, {panel.names[position]}: {_why_not(parsed)}")
@@ -181,7 +181,7 @@ def _on_common_grid(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
 
 def _point_on_axes(panel: Panel, dvh: DVH, constraint: ConstraintText) -> tuple[float, float] | None:
     """Return the constraint point in the units of the axes, None if it has none or they cannot be converted."""
-    if not constraint.inverse:
+    if not constraint.inverse or constraint.missing:
         return None
     (dose, dose_unit), (volume, volume_unit) = constraint.dose, constraint.volume
     dose_scale = _scale(dvh.dose_native, dvh.dose_percent, panel.relative_dose, dose_unit == "%")
@@ -214,8 +214,8 @@ def _scale(absolute: np.ndarray, relative: np.ndarray, axis_relative: bool, valu
 
 
 def _why_not(constraint: ConstraintText) -> str:
-    if constraint.problem:
-        return constraint.problem
+    if constraint.problem or constraint.missing:
+        return constraint.problem or constraint.missing
     return "its units do not convert to those of the axes" if constraint.inverse else "it is no point of the diagram"
 
 

@@ -6,16 +6,17 @@ For comparison with other software only: the linear curve needs none of this, an
 from collections.abc import Callable
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline, make_smoothing_spline
+from scipy.interpolate import CubicHermiteSpline
 from scipy.linalg import solve_banded
 
 from intrepid_dvh.curve import DVH
 from intrepid_dvh.kernel_smoothing import smooth_on_grid
 from intrepid_dvh.missing import MissingValue
+from intrepid_dvh.smoothing_spline import smoothing_spline
 from intrepid_dvh.statistics import Bins, native_bins
 from intrepid_rt.errors import InvalidSetting
 
-_FEWEST = 5
+_HALF = 50.0
 Smoother = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -52,9 +53,26 @@ def _kernel(x: np.ndarray, y: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 
 def _smoothing_spline(x: np.ndarray, y: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    if x.size < _FEWEST:
-        raise MissingValue(f"{x.size} bins are too few for a smoothing spline")
-    return make_smoothing_spline(x, y)(grid)
+    return smoothing_spline(x, y)(grid)
+
+
+def smoothed_median(dvh: DVH, method: str, nodes: int) -> float | None:
+    """Return the dose at half of the volume by ``ksmooth`` or ``smoothSpl``; None if the curve does not reach it."""
+    known = ~(np.isnan(dvh.volume_percent) | np.isnan(dvh.dose_native))
+    volume, dose = dvh.volume_percent[known], dvh.dose_native[known]
+    if not known.any() or not volume.min() <= _HALF <= volume.max():
+        return None
+    try:
+        if method == "smoothSpl":
+            return float(smoothing_spline(volume, dose)(np.array(_HALF)))
+        grid, doses = smooth_on_grid(volume, dose, count=max(nodes, dvh.dose_gy.size))
+    except MissingValue:
+        return None
+    return _known(float(doses[np.argmin(np.abs(grid - _HALF))]))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _cubic_spline(x: np.ndarray, y: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -81,14 +81,14 @@ def curve_statistics(dvh: DVH, *, interp: str = "linear", nodes: int = NODES) ->
     dose, volume = bins.dose, bins.volume
     filled = np.flatnonzero(volume > 0)
     if filled.size == 0:
-        return CurveStatistics(None, None, None, _median(dvh, interp), None, None)
+        return CurveStatistics(None, None, None, _median(dvh, interp, nodes), None, None)
     weight = bins.volume_percent / 100
     mean = None if np.isnan(weight).all() else float(np.sum(dose * weight))
     return CurveStatistics(
         min=float(dose[filled[0]]),
         max=float(dose[filled[-1]]),
         mean=mean,
-        median=_median(dvh, interp),
+        median=_median(dvh, interp, nodes),
         mode=float(dose[np.argmax(volume)]),
         sd=None if mean is None else float(np.sqrt(max(np.sum(dose**2 * weight) - mean**2, 0.0))),
     )
@@ -121,11 +121,11 @@ def _resampled(dvh: DVH, column: str, grid: np.ndarray) -> np.ndarray:
     return np.interp(grid, table.x, table.y) if table.x.size else np.full(grid.size, np.nan)
 
 
-def _median(dvh: DVH, interp: str) -> float | None:
+def _median(dvh: DVH, interp: str, nodes: int) -> float | None:
+    if interp in ("ksmooth", "smoothSpl"):
+        from intrepid_dvh.smoothed_statistics import smoothed_median
+
+        return smoothed_median(dvh, interp, nodes)
     table = table_of(dvh, "volume_percent", "dose_native")
-    method = interp if interp in ("spline", "ksmooth") else "linear"
     at = table.inside(50.0)
-    try:
-        return None if at is None else table.at(at, method)
-    except MissingValue:
-        return None
+    return None if at is None else table.at(at, interp)

@@ -43,7 +43,7 @@ def _row(constraint: Any) -> dict[str, Any]:
         "constraint": constraint.text,
         "canonical": parsed.canonical,
         "valid": parsed.valid,
-        "problem": parsed.problem,
+        "problem": parsed.problem or parsed.missing,
         "patient_id": constraint.patient,
         "structure": constraint.structure,
         "level": constraint.level,
