@@ -21,6 +21,7 @@ from intrepid_cohort.cluster import cluster, run_on_cluster
 from intrepid_cohort.database import pseudonym_key, translating_errors
 from intrepid_cohort.dose_facts import ENGINE_SETTINGS, software_version
 from intrepid_cohort.headers import Header, read_header
+from intrepid_cohort.names.mapping import name_structures
 from intrepid_cohort.patient_record import PatientRecord, patient_record
 from intrepid_cohort.pseudonyms import pseudonym
 from intrepid_cohort.schema import File, Job, Patient, Study
@@ -333,13 +334,15 @@ def _store_patient(session: Session, work: _Work, record: PatientRecord | Failur
 
 def _replace_rows(session: Session, work: _Work, record: PatientRecord) -> None:
     session.execute(delete(Study).where(Study.patient_id == work.patient_id))
+    patient = session.get_one(Patient, work.patient_id)
+    sets = (structure_set for study in record.studies for structure_set in study.structure_sets)
+    name_structures(session, patient.centre, (structure for one in sets for structure in one.structures))
     for study in record.studies:
         study.patient_id = work.patient_id
         session.add(study)
     session.execute(update(File).where(File.patient_id == work.patient_id).values(status="used", reason=""))
     for path, reason in record.unused.items():
         session.execute(update(File).where(File.path == path).values(status="unused", reason=reason))
-    patient = session.get_one(Patient, work.patient_id)
     patient.patient_sex = record.patient_sex
     patient.patient_birth_date = date_of(record.patient_birth_date)
     patient.notes = record.notes

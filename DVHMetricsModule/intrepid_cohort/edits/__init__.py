@@ -1,0 +1,1 @@
+"""Changes that people make: logged with who, when, old and new, and taken back."""
