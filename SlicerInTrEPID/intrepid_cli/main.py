@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "dvh-text": ("intrepid_cli.dvh_text", "The same from planning systems' text exports."),
     "constraints": ("intrepid_cli.constraints", "List, check and convert dose constraints."),
     "simulate": ("intrepid_cli.simulate", "Synthetic data with known truth."),
+    "dataset": ("intrepid_cli.dataset", "Build and check datasets of portal images with their portal doses."),
     "cohort": ("intrepid_cli.cohort", "A database of many patients: import DICOM folders, query, export."),
     "deidentify": (
         "intrepid_cli.deidentify",

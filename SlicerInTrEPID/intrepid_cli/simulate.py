@@ -41,7 +41,9 @@ def cohort(out: Path, patients: int, centres: int, seed: int, as_json: bool) -> 
 @click.option("--set", "set_name", default="founding", show_default=True, help="Which set: founding or unseen.")
 @click.option("--count", type=click.IntRange(min=1), help="Only the first COUNT pairs of the set.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--primaries", type=click.IntRange(min=100), default=80_000, show_default=True, help="Photons per image.")
+@click.option(
+    "--primaries", type=click.IntRange(min=100), default=60_000, show_default=True, help="Photons for 100 cm2."
+)
 @click.option("--portal-dose", type=click.Choice(["dicom", "nrrd"]), default="dicom", show_default=True)
 @click.option(
     "--machine-option",

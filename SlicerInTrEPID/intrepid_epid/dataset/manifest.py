@@ -34,8 +34,9 @@ class SourceFile(msgspec.Struct, frozen=True):
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """One image with its portal dose.
 
-    ``family`` is the kind of phantom (OMG, CIRS, SLAB, MULTIPLUG, OPEN, ...); ``fold_group`` is phantom and plan: what
-    must stay on one side of every split. ``file`` is relative to the dataset's folder.
+    ``family`` is the kind of phantom (OMG, CIRS, SLAB, MULTIPLUG, OPEN, ...). ``fold_group`` is the phantom, or phantom
+    and plan where a clinic has few phantoms: what must stay on one side of every split. ``file`` is relative to the
+    dataset's folder.
     """
 
     id: str

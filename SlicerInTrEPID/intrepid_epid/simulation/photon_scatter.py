@@ -185,10 +185,11 @@ def _collide(  # type: ignore[no-untyped-def]
     least = _LEAST_WEIGHT * weight
     for _ in range(most_collisions):
         choice = np.random.random()
-        if choice < _look_up(compton_share, tissue, energy):
+        node, part = _node(energy)
+        if choice < _between(compton_share, tissue, node, part):
             energy, cosine = compton(energy)
             direction[0], direction[1], direction[2] = turned(direction[0], direction[1], direction[2], cosine)
-        elif choice < _look_up(absorbed_share, tissue, energy) or energy < 2.0 * ELECTRON_MASS_MEV:
+        elif choice < _between(absorbed_share, tissue, node, part) or energy < 2.0 * ELECTRON_MASS_MEV:
             return
         else:
             # Of the two annihilation photons one is followed, for both.
@@ -221,8 +222,9 @@ def _score(position, direction, energy, weight, tally, image_z, response, out): 
     row = int(np.floor((tally[1] - position[1] - path * direction[1]) / tally[2] + 0.5))
     if path <= 0.0 or row < 0 or column < 0 or row >= out.shape[1] or column >= out.shape[2]:
         return
+    node, part = _node(energy)
     for detector in range(response.shape[0]):
-        out[detector, row, column] += weight / -direction[2] * _look_up(response, detector, energy)
+        out[detector, row, column] += weight / -direction[2] * _between(response, detector, node, part)
 
 
 @njit(cache=True)
@@ -248,16 +250,22 @@ def _aim(u, v, w, cumulative, field, source_to_axis, direction):  # type: ignore
 
 @njit(cache=True)
 def _attenuation(mu, energy, out):  # type: ignore[no-untyped-def]
+    node, part = _node(energy)
     for m in range(mu.shape[0]):
-        out[m] = _look_up(mu, m, energy)
+        out[m] = _between(mu, m, node, part)
 
 
 @njit(cache=True)
-def _look_up(table, row, energy):  # type: ignore[no-untyped-def]
+def _node(energy):  # type: ignore[no-untyped-def]
+    """Place of an energy in the tables: the node below it and the part of the way to the next."""
     at = np.log(energy / _LOWEST_MEV) * ((_NODES - 1) / np.log(_HIGHEST_MEV / _LOWEST_MEV))
-    low = min(max(int(at), 0), _NODES - 2)
-    part = at - low
-    return table[row, low] * (1.0 - part) + table[row, low + 1] * part
+    node = min(max(int(at), 0), _NODES - 2)
+    return node, at - node
+
+
+@njit(cache=True)
+def _between(table, row, node, part):  # type: ignore[no-untyped-def]
+    return table[row, node] * (1.0 - part) + table[row, node + 1] * part
 
 
 @njit(cache=True)
