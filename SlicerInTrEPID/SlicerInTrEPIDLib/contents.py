@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from intrepid_rt.verification import BeamResult, GammaOutcome, VerificationResult
+from SlicerInTrEPIDLib.day import add_day
 from SlicerInTrEPIDLib.hierarchy import RT, Hierarchy
 from SlicerInTrEPIDLib.portal import add_portal_sheet, add_portal_volume, pixel_to_lps
 from SlicerInTrEPIDLib.segmentation import add_segmentation
@@ -55,6 +56,8 @@ def fill_scene(scene: Any, result: VerificationResult) -> list[str]:
     beams = tree.folder("Beams")
     for beam in result.beams:
         _add_beam(scene, tree, palette, beam, beams, maximum)
+    if result.day is not None:
+        add_day(scene, tree, result.day, palette.dose, maximum)
     _add_summary(scene, tree, result)
     set_views(scene, result.isocentre_lps_mm, background=ct, foreground=reconstructed)
     return left_out

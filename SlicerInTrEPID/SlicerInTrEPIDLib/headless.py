@@ -18,6 +18,7 @@ LOGIC_CLASSES = {
     "vtkSlicerTextsLogic": "vtkSlicerTextsModuleLogicPython",
     "vtkSlicerPlotsLogic": "vtkSlicerPlotsModuleLogicPython",
     "vtkSlicerModelsLogic": "vtkSlicerModelsModuleLogicPython",
+    "vtkSlicerTransformLogic": "vtkSlicerTransformsModuleLogicPython",
     "vtkSlicerMarkupsLogic": "vtkSlicerMarkupsModuleLogicPython",
 }
 

@@ -20,26 +20,49 @@ _PATH = click.Path(path_type=Path)
 @click.option("--machine", type=_PATH, help="Machine profile; without one the result is relative.")
 @click.option("--model", default="physics", show_default=True, help="physics, first-order, or a network's name.")
 @click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
-@click.option("--anatomy", default="planning", show_default=True, help="Which anatomy: planning (the planning CT).")
+@click.option("--anatomy", default="planning", show_default=True, help="planning, or a folder with the CT of the day.")
+@click.option("--registration", default="rigid", show_default=True, help="rigid, deformable, or a transform file.")
+@click.option(
+    "--setup", type=click.Choice(["image", "matched", "matched-6d"]), help="Where the beams hit the day's CT."
+)
+@click.option("--isocentre", help="Isocentre in the CT of the day: X,Y,Z, DICOM mm.")
+@click.option("--couch-shift", help="After that CT: LAT,LONG,VERT mm[,PITCH,ROLL,ROTATION degrees], or plan.")
+@click.option("--anatomy-curve", help="Calibration of the CT of the day: a file, planning or matched.")
+@click.option(
+    "--truncated",
+    type=click.Choice(["refuse", "complete"]),
+    default="refuse",
+    show_default=True,
+    help="If the CT of the day does not show the whole patient.",
+)
 @click.option("--planned-portal", "planned_portal_dir", type=_PATH, help="Folder of planned portal doses.")
 @click.option("--constraints", type=_PATH, help="Constraint file for the DVHs.")
 @click.option("--criteria", default="3/3,3/2,2/2", show_default=True, help="Gamma criteria, percent/mm.")
 @click.option("--grid-mm", type=float, help="Dose grid spacing; default: the planned dose's grid, else 3 mm.")
 @click.option("--device", default="cpu", show_default=True, help="Where networks run; the physics runs on the CPU.")
 @json_option
-def command(study_dir: Path, out_dir: Path, criteria: str, anatomy: str, device: str, as_json: bool, **paths) -> int:  # type: ignore[no-untyped-def]
+def command(  # type: ignore[no-untyped-def]
+    study_dir: Path, out_dir: Path, criteria: str, anatomy: str, isocentre: str | None, device: str, as_json: bool,
+    **given,
+) -> int:  # fmt: skip
     """Reconstruct the dose of the fraction imaged in STUDY_DIR and compare it with the plan."""
     from intrepid_cli.verification import VerificationSettings, parse_criteria
+    from intrepid_cli.verification.day_setup import parse_position
     from intrepid_rt.errors import InvalidSetting
 
-    if anatomy != "planning":
-        raise InvalidSetting(f"--anatomy {anatomy}: only the planning CT is supported so far. Use --anatomy planning.")
     if device != "cpu":
         raise InvalidSetting(f"--device {device}: no model here runs elsewhere than on the CPU. Use --device cpu.")
-    grid_mm = paths["grid_mm"]
+    grid_mm = given["grid_mm"]
     if grid_mm is not None and not 0.5 <= grid_mm <= 20:
         raise InvalidSetting(f"--grid-mm {grid_mm:g}: expected a spacing between 0.5 and 20 mm.")
-    settings = VerificationSettings(study_dir, out_dir, criteria=parse_criteria(criteria), **paths)
+    settings = VerificationSettings(
+        study_dir,
+        out_dir,
+        criteria=parse_criteria(criteria),
+        anatomy=None if anatomy == "planning" else Path(anatomy),
+        isocentre_mm=parse_position(isocentre) if isocentre else None,
+        **given,
+    )
     result = reconstruct(settings)
     from intrepid_cli.verification.results import as_results
 

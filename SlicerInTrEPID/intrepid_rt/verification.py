@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intrepid_rt.beam_frame import BeamFrame
+from intrepid_rt.day_anatomy import DayAnatomy
 from intrepid_rt.grids import CTGrid, DoseGrid
 from intrepid_rt.portal_image import PortalImage
 from intrepid_rt.structures import StructureSet
@@ -290,7 +291,9 @@ class VerificationResult:
 
     ``reconstructed`` is the sum over beams for one fraction, on the grid of ``planned`` if there is one. ``planned`` is
     the planned dose scaled to the same number of fractions, or None with ``planned_reason``. ``gamma_3d`` maps lie on
-    the grid of ``planned``. With ``is_relative`` doses are relative to the plan at the isocentre: no Gy, no limits.
+    the grid of ``planned``. ``day`` is the anatomy that was irradiated where it is not the planning CT; the doses are
+    carried from it to the planning CT. With ``is_relative`` doses are relative to the
+    plan at the isocentre: no Gy, no limits.
     """
 
     patient: PatientIdentity
@@ -313,6 +316,7 @@ class VerificationResult:
     warnings: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    day: DayAnatomy | None = None
 
     @property
     def dose_unit(self) -> str:

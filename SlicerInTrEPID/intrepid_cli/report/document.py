@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from intrepid_cli.console import RESEARCH_NOTE
 from intrepid_cli.report import rows, style
 from intrepid_cli.report.curves import dvh_figure, histogram_figure, profile_figure
+from intrepid_cli.report.day import checkerboard_figure, day_rows
 from intrepid_cli.report.planes import dose_figure, gamma_figure, planes_through_isocentre
 from intrepid_cli.report.portal import beam_figure, gamma_shown
 from intrepid_rt.atomic import write_text
@@ -54,6 +55,9 @@ def figures(result: VerificationResult) -> dict[str, Any]:
         "beams": [style.as_image(beam_figure(beam, result.dose_unit)) for beam in result.beams],
         "beam_gamma": [gamma_shown(beam) for beam in result.beams],
     }
+    if result.day is not None:
+        drawn["checkerboard"] = style.as_image(checkerboard_figure(result, result.day, planes))
+        drawn["day_rows"] = day_rows(result.day.quality)
     if any(s.reconstructed is not None for s in result.structures):
         drawn["dvh"] = style.as_svg(dvh_figure(result))
     outcome = gamma_of_verdict(result)

@@ -12,7 +12,9 @@ from intrepid_cli.verification.settings import VerificationSettings
 from intrepid_cli.verification.suitability import refuse_unsuitable
 from intrepid_epid.machine_profile import MachineProfile, load_profile
 from intrepid_epid.portal_reader import PortalFrame, read_portal_image
+from intrepid_rt.beam_frame import BeamFrame
 from intrepid_rt.ct_curve import CTCurve, default_ct_curve, read_ct_curve
+from intrepid_rt.day_anatomy import DayAnatomy
 from intrepid_rt.dicom_ct import CTSeries, read_ct_series
 from intrepid_rt.dicom_dose import read_dose_object
 from intrepid_rt.dicom_plan import beams_with_meterset
@@ -20,6 +22,7 @@ from intrepid_rt.dicom_structures import read_structure_set
 from intrepid_rt.errors import UnsupportedGeometry, UnusableInput
 from intrepid_rt.grids import DoseGrid, Grid
 from intrepid_rt.plan import Beam, Plan
+from intrepid_rt.registration.rigid_transform import moved_frame
 from intrepid_rt.structure_mask import structure_mask
 from intrepid_rt.structures import StructureSet
 
@@ -28,7 +31,10 @@ AIR_G_CC = 0.0012
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Everything a verification computes with. ``planned`` is the dose of one fraction."""
+    """Everything a verification computes with. ``planned`` is the dose of one fraction.
+
+    With an anatomy of the day, ``density_g_cc`` is that of the day, in the planning frame.
+    """
 
     selection: Selection
     plan: Plan
@@ -40,6 +46,17 @@ class Inputs:
     planned: DoseGrid | None
     profile: MachineProfile | None
     notes: tuple[str, ...]
+    day: DayAnatomy | None = None
+
+    def patient_on(self, grid: Grid) -> NDArray[np.bool_] | None:
+        """Voxels inside the irradiated patient, (nz, ny, nx); None without an outline."""
+        if self.day is not None:
+            return self.day.patient.resampled_to(grid, outside=0.0) > 0.0
+        return patient_mask(self.structure_set, grid)
+
+    def frame_of(self, planned: BeamFrame) -> BeamFrame:
+        """Where a beam hit the irradiated anatomy, of the frame that the plan gives it."""
+        return planned if self.day is None else moved_frame(planned, self.day.setup)
 
 
 def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:

@@ -18,6 +18,7 @@ from intrepid_epid.networks.card import read_card
 from intrepid_epid.networks.registry import find_model
 from intrepid_rt.verification import InputObject, PatientIdentity, PlanIdentity, ProfileIdentity, Provenance
 
+DAY_SETTINGS = ("registration", "setup", "isocentre_mm", "couch_shift", "anatomy_curve", "truncated")
 _PACKAGES = ("slicer-intrepid", "numpy", "scipy", "pydicom", "numba")
 
 
@@ -27,6 +28,8 @@ def provenance(inputs: Inputs, settings: VerificationSettings) -> Provenance:
     if settings.model not in DOSE_MODELS:
         card = read_card(find_model(settings.model))
         stated["model"] = f"{card.name} (card SHA-256 {card.digest()}; weights SHA-256 {card.weights_sha256})"
+    if settings.anatomy is None:
+        stated = {key: value for key, value in stated.items() if key not in DAY_SETTINGS}
     stated["ct_curve"] = f"{inputs.curve.name} ({inputs.curve.source}; SHA-256 {inputs.curve.sha256})"
     return Provenance(
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -50,6 +53,12 @@ def _inputs(inputs: Inputs, settings: VerificationSettings) -> Iterator[InputObj
         yield InputObject("RTDOSE", dose.path.name, dose.sop_instance_uid, _sha256([dose.path]))
     for _, image in chosen.beams:
         yield InputObject("RTIMAGE", image.path.name, image.header.sop_instance_uid, _sha256([image.path]))
+    if inputs.day is not None:
+        files = sorted(inputs.day.paths)
+        yield InputObject("CT of the day", f"{len(files)} slices", inputs.day.series_uid, _sha256(files))
+        for role, name in (("transform", settings.registration), ("CT curve of the day", settings.anatomy_curve or "")):
+            if Path(name).is_file():
+                yield InputObject(role, Path(name).name, "", _sha256([Path(name)]))
     for role, path in (("machine profile", settings.machine), ("constraints", settings.constraints)):
         if path is not None:
             yield InputObject(role, path.name, "", _sha256([path]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from intrepid_cli.verification.inputs import Inputs, patient_mask
+from intrepid_cli.verification.inputs import Inputs
 from intrepid_cli.verification.network_portal_dose import by_network
 from intrepid_cli.verification.suitability import notes_on
 from intrepid_epid.beam_model import BeamModel
@@ -41,9 +41,9 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
     """Reconstruct beam after beam; ``progress`` is told the part done and the step that begins."""
     anatomy = anatomy_of(tools.grid.density_g_cc)
     # Every beam's geometry first: what cannot be taken is refused before minutes of work on the others.
-    geometries = [static_frame(beam, inputs.plan.patient_position) for beam, _ in inputs.beams]
+    geometries = [inputs.frame_of(static_frame(beam, inputs.plan.patient_position)) for beam, _ in inputs.beams]
     files = [file for _, file in inputs.selection.beams]
-    patient = patient_mask(inputs.structure_set, tools.wanted)
+    patient = inputs.patient_on(tools.wanted)
     for number, ((beam, frame), file, geometry) in enumerate(zip(inputs.beams, files, geometries, strict=True)):
         primary_beam = PrimaryBeam(anatomy, tools.model.spectrum, geometry)
         signal = binned(frame.repaired)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from intrepid_cli.console import RESEARCH_NOTE
+from intrepid_rt.day_anatomy import DayAnatomy
 from intrepid_rt.verification import BeamResult, ForwardCheck, GammaOutcome, StructureResult, VerificationResult
 
 
@@ -23,10 +24,17 @@ def as_results(result: VerificationResult) -> dict[str, Any]:
         "points": [asdict(point) for point in result.points],
         "dvh": [_structure(structure) for structure in result.structures],
         "constraints": [asdict(constraint) for constraint in result.constraints],
+        "anatomy": _anatomy(result.day),
         "warnings": list(result.warnings),
         "provenance": asdict(result.provenance),
         "seconds": dict(result.seconds),
     }
+
+
+def _anatomy(day: DayAnatomy | None) -> Mapping[str, Any] | None:
+    if day is None:
+        return None
+    return {"acquired": day.acquired, "to_day": day.to_day.matrix.tolist(), **asdict(day.quality)}
 
 
 def _beam(beam: BeamResult, stem: str) -> Mapping[str, Any]:

@@ -25,6 +25,20 @@ class VerificationSettings:
         Gamma criteria.
     grid_mm : float or None
         Spacing of the dose grid; None takes the planned dose's grid, or 3 mm without a planned dose.
+    anatomy : Path or None
+        Folder of the CT or cone-beam CT of the day; None computes on the planning CT. All below is about it.
+    registration : str
+        "rigid", "deformable", or a transform file from the planning CT's points to those of the image.
+    setup : str or None
+        "image" (treated as imaged), "matched" (couch shifted to the plan), "matched-6d" (turned as well).
+    isocentre_mm : tuple of float or None
+        Isocentre in the frame of the image, LPS mm.
+    couch_shift : str or None
+        "plan", or lateral, longitudinal, vertical mm (and pitch, roll, rotation degrees) after the image was taken.
+    anatomy_curve : str or None
+        A CT curve file; "planning": that of the planning CT; "matched": HU brought to the planning CT.
+    truncated : str
+        "refuse" or "complete": what to do if the image does not show the whole patient.
     """
 
     study_dir: Path
@@ -36,6 +50,13 @@ class VerificationSettings:
     constraints: Path | None = None
     criteria: tuple[tuple[float, float], ...] = DEFAULT_CRITERIA
     grid_mm: float | None = None
+    anatomy: Path | None = None
+    registration: str = "rigid"
+    setup: str | None = None
+    isocentre_mm: tuple[float, ...] | None = None
+    couch_shift: str | None = None
+    anatomy_curve: str | None = None
+    truncated: str = "refuse"
 
 
 def parse_criteria(text: str) -> tuple[tuple[float, float], ...]:

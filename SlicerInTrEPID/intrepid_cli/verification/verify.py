@@ -16,6 +16,7 @@ from intrepid_cli.verification.comparison import (
     point_dose,
     structure_results,
 )
+from intrepid_cli.verification.day_anatomy import carried_dose, on_day
 from intrepid_cli.verification.forward import forward_checked
 from intrepid_cli.verification.inputs import Inputs, read_inputs
 from intrepid_cli.verification.judgement import constraint_outcomes, verdict
@@ -82,6 +83,9 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
     with watch.stage("read"):
         progress(0.0, "reading the study")
         inputs = read_inputs(select(scan(settings.study_dir)), settings)
+    if settings.anatomy is not None:
+        with watch.stage("anatomy"):
+            inputs = on_day(inputs, settings, lambda step: progress(0.02, step))
     profile = inputs.profile or relative_profile(inputs.beams[0][1].machine)
     physics = beam_model(inputs.profile)
     network = network_model(settings.model, inputs.profile) if is_network else None
@@ -91,7 +95,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         beams = tuple(reconstruct_beams(inputs, tools, lambda part, step: progress(0.05 + 0.65 * part, step)))
         if inputs.profile is None:
             beams = _normalised(beams, inputs)
-        total = _sum(beams)
+        on_anatomy = _sum(beams)
     with watch.stage("compare"):
         progress(0.7, "comparing")
         named = zip(beams, file_stems(beams), strict=True)
@@ -100,6 +104,8 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         progress(0.72, "predicting the portal doses")
         beams = forward_checked(beams, inputs, tools, settings)
     with watch.stage("compare"):
+        beams = tuple(replace(beam, dose=carried_dose(beam.dose, inputs.day)) for beam in beams)
+        total = _sum(beams)
         gammas = gamma_3d(inputs, total, settings)
         structures, curves = structure_results(inputs, total, lambda step: progress(0.8, step))
         points = isocentre_points(inputs, total)
@@ -130,6 +136,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         warnings=(*_warnings(inputs, physics.notes, alone), *_causes(beams)),
         provenance=provenance(inputs, settings),
         seconds=watch.seconds,
+        day=replace(inputs.day, dose=on_anatomy) if inputs.day is not None else None,
     )
     return VerifiedStudy(result, inputs.selection.plan.path)
 
