@@ -20,6 +20,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--machine", type=_PATH, help="Machine profile; without one the result is relative.")
 @click.option("--model", default="physics", show_default=True, help="physics, first-order, or a network's name.")
 @click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
+@click.option("--assign", "assigned", multiple=True, metavar="BEAM=FILE", help="The image of a beam, by hand.")
 @click.option("--anatomy", default="planning", show_default=True, help="planning, or a folder with the CT of the day.")
 @click.option("--registration", default="rigid", show_default=True, help="rigid, deformable, or a transform file.")
 @click.option(
@@ -42,12 +43,20 @@ _PATH = click.Path(path_type=Path)
 @click.option("--device", default="cpu", show_default=True, help="Where networks run; the physics runs on the CPU.")
 @json_option
 def command(  # type: ignore[no-untyped-def]
-    study_dir: Path, out_dir: Path, criteria: str, anatomy: str, isocentre: str | None, device: str, as_json: bool,
+    study_dir: Path,
+    out_dir: Path,
+    criteria: str,
+    anatomy: str,
+    isocentre: str | None,
+    assigned: tuple[str, ...],
+    device: str,
+    as_json: bool,
     **given,
 ) -> int:  # fmt: skip
     """Reconstruct the dose of the fraction imaged in STUDY_DIR and compare it with the plan."""
     from intrepid_cli.verification import VerificationSettings, parse_criteria
     from intrepid_cli.verification.day_setup import parse_position
+    from intrepid_cli.verification.settings import parse_assignment
     from intrepid_rt.errors import InvalidSetting
 
     if device != "cpu":
@@ -59,6 +68,7 @@ def command(  # type: ignore[no-untyped-def]
         study_dir,
         out_dir,
         criteria=parse_criteria(criteria),
+        assigned=tuple(parse_assignment(text) for text in assigned),
         anatomy=None if anatomy == "planning" else Path(anatomy),
         isocentre_mm=parse_position(isocentre) if isocentre else None,
         **given,

@@ -28,6 +28,8 @@ def provenance(inputs: Inputs, settings: VerificationSettings) -> Provenance:
     if settings.model not in DOSE_MODELS:
         card = read_card(find_model(settings.model))
         stated["model"] = f"{card.name} (card SHA-256 {card.digest()}; weights SHA-256 {card.weights_sha256})"
+    if not settings.assigned:
+        del stated["assigned"]
     if settings.anatomy is None:
         stated = {key: value for key, value in stated.items() if key not in DAY_SETTINGS}
     stated["ct_curve"] = f"{inputs.curve.name} ({inputs.curve.source}; SHA-256 {inputs.curve.sha256})"

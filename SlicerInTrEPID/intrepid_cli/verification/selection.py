@@ -1,9 +1,10 @@
 """Choosing from a scanned folder what one verification needs, refusing wherever a choice would be a guess."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from intrepid_rt.errors import AmbiguousInput, FrameOfReferenceMismatch, MissingObject
+from intrepid_rt.errors import AmbiguousInput, FrameOfReferenceMismatch, InvalidSetting, MissingObject
 from intrepid_rt.plan import Beam
 from intrepid_rt.study import CTFiles, DoseFile, PlanFile, PortalFile, StructureSetFile, Study
 
@@ -22,8 +23,10 @@ class Selection:
     notes: tuple[str, ...]
 
 
-def select(studies: list[Study]) -> Selection:
+def select(studies: list[Study], assigned: Sequence[tuple[int, str]] = ()) -> Selection:
     """Choose patient, plan, images, CT, structures and planned dose.
+
+    ``assigned`` names the image file of a beam where a person knows better than the files.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def select(studies: list[Study]) -> Selection:
     FrameOfReferenceMismatch
         The chosen objects do not share one frame of reference.
     """
-    study = _study(studies)
+    study, by_hand = with_assignments(_study(studies), assigned)
     plan = _plan(study)
     beams = _imaged_beams(study, plan)
     structure_set, notes = _structure_set(study, plan)
@@ -43,7 +46,45 @@ def select(studies: list[Study]) -> Selection:
     if len(doses) > 1:
         notes += (f"No total dose of the plan was found: the planned dose is the sum of its {len(doses)} beam doses.",)
     _check_frames(plan, ct, structure_set, doses)
-    return Selection(study, plan, beams, ct, structure_set, doses, planned_reason, notes)
+    return Selection(study, plan, beams, ct, structure_set, doses, planned_reason, (*by_hand, *notes))
+
+
+def with_assignments(study: Study, assigned: Sequence[tuple[int, str]]) -> tuple[Study, tuple[str, ...]]:
+    """Link images to beams as a person says; returns the study and a note for each, which the report shows.
+
+    Raises
+    ------
+    InvalidSetting
+        An image or beam that is not there, or an image for two beams.
+    AmbiguousInput
+        A folder with several plans: the beam number alone does not tell which plan is meant.
+    """
+    if not assigned:
+        return study, ()
+    if len({name for _, name in assigned}) < len(assigned) or len({number for number, _ in assigned}) < len(assigned):
+        raise InvalidSetting("--assign names an image or a beam twice. Give one image for each beam.")
+    if len(study.plans) != 1:
+        raise AmbiguousInput(f"--assign needs a folder with one RTPLAN; {len(study.plans)} were found.")
+    plan, images, notes = study.plans[0], {image.path.name: image for image in study.portal_images}, []
+    for number, name in assigned:
+        beam = plan.plan.beam_numbered(number)
+        if name not in images or beam is None:
+            what = f"portal image {name}" if name not in images else f"beam {number}"
+            raise InvalidSetting(f"--assign {number}={name}: there is no {what} in the study.")
+        before = images[name]
+        said = f"linked to beam {before.beam_number}" if before.link else "linked to no beam"
+        notes.append(f"By hand: {name} was assigned to beam {beam.name}; by its own data it was {said}.")
+        images[name] = replace(
+            before, plan_uid=plan.sop_instance_uid, beam_number=number, link="assigned", how="assigned by hand"
+        )
+    chosen = dict(assigned)
+    # An image that a beam would have had otherwise gives way to the one named by hand.
+    kept = [
+        image if image.link == "assigned" or image.beam_number not in chosen
+        else replace(image, link="", beam_number=None, how="gave way to an image assigned by hand")
+        for image in images.values()
+    ]  # fmt: skip
+    return replace(study, portal_images=tuple(kept)), tuple(notes)
 
 
 def _study(studies: list[Study]) -> Study:

@@ -25,6 +25,8 @@ class VerificationSettings:
         Gamma criteria.
     grid_mm : float or None
         Spacing of the dose grid; None takes the planned dose's grid, or 3 mm without a planned dose.
+    assigned : tuple of (beam number, file name)
+        Images that a person says show a beam, whatever they state or would be matched to.
     anatomy : Path or None
         Folder of the CT or cone-beam CT of the day; None computes on the planning CT. All below is about it.
     registration : str
@@ -50,6 +52,7 @@ class VerificationSettings:
     constraints: Path | None = None
     criteria: tuple[tuple[float, float], ...] = DEFAULT_CRITERIA
     grid_mm: float | None = None
+    assigned: tuple[tuple[int, str], ...] = ()
     anatomy: Path | None = None
     registration: str = "rigid"
     setup: str | None = None
@@ -79,3 +82,22 @@ def parse_criteria(text: str) -> tuple[tuple[float, float], ...]:
     if not pairs or not all(0 < value < float("inf") for pair in pairs for value in pair):
         raise InvalidSetting(f"Gamma criteria {text!r} are not like 3/3,2/2 (percent/mm, both above 0).")
     return pairs
+
+
+def parse_assignment(text: str) -> tuple[int, str]:
+    """Read which image shows a beam: ``BEAM=FILE``, the beam by its number.
+
+    Raises
+    ------
+    InvalidSetting
+        Not a number and a file name.
+
+    Examples
+    --------
+    >>> parse_assignment("2=RI_lat.dcm")
+    (2, 'RI_lat.dcm')
+    """
+    number, _, name = text.partition("=")
+    if not number.strip().isdecimal() or not name.strip():
+        raise InvalidSetting(f"--assign {text!r}: expected BEAM=FILE, for example 2=RI_lat.dcm.")
+    return int(number), name.strip()

@@ -82,7 +82,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         find_model(settings.model)  # an unknown name is said before minutes of reading
     with watch.stage("read"):
         progress(0.0, "reading the study")
-        inputs = read_inputs(select(scan(settings.study_dir)), settings)
+        inputs = read_inputs(select(scan(settings.study_dir), settings.assigned), settings)
     if settings.anatomy is not None:
         with watch.stage("anatomy"):
             inputs = on_day(inputs, settings, lambda step: progress(0.02, step))
