@@ -123,6 +123,11 @@ def query_groups(
             yield {"group": name} | row
 
 
+def is_column(name: str) -> bool:
+    """Whether a name is a column that can be shown; else it may be a metric."""
+    return _find(name, _JOINED) is not None
+
+
 def column_names() -> list[str]:
     """Names that conditions and ``show`` understand: short words, then ``table.column``."""
     return [

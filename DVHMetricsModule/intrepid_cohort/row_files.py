@@ -11,6 +11,7 @@ from intrepid_rt.atomic import replacing, write_text
 from intrepid_rt.errors import InvalidSetting
 
 Row = Mapping[str, Any]
+_EXACT = 2**53  # beyond, a double skips whole numbers
 
 
 def write_rows(path: str | Path, rows: Sequence[Row], names: Sequence[str]) -> None:
@@ -76,6 +77,8 @@ def _stata(path: Path, rows: Sequence[Row], names: list[str]) -> None:
     for column in stata:
         if frame[column].isna().all():
             frame[column] = frame[column].astype(float)  # Stata knows no column without a type
+        elif frame[column].dtype.kind == "i" and frame[column].abs().max() > _EXACT:
+            frame[column] = frame[column].astype(str)  # Stata's numbers would lose digits
         elif frame[column].dtype == object or str(frame[column].dtype).startswith("str"):
             frame[column] = frame[column].astype(object).where(frame[column].notna(), "").map(str)
     with replacing(path) as temporary:

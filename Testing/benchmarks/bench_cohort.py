@@ -18,20 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
-from intrepid_cohort import schema
 from intrepid_cohort.database import initialise
-from intrepid_cohort.endpoints import add_default_endpoints
 from intrepid_cohort.headers import read_header
 from intrepid_cohort.importing import import_folders
-from intrepid_cohort.packing import pack_curve
 from intrepid_cohort.query import query_dvhs
 from intrepid_cohort.simulation.cohort import write_cohort
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "Testing"))
+from cohort_tables import fill  # noqa: E402 - lies beside what tests share
+
 FILES, PATIENTS, STRUCTURES = 10_000, 1000, 20
 METRICS = ("D95%", "D2%", "V20Gy", "D1cc", "V95%")
 
@@ -100,39 +97,6 @@ def real_plan(folder: Path) -> None:
         return seconds
 
     print(f"Real breast plan, 10 structures: {min(once() for _ in range(4)):.2f} s (limit 3)", flush=True)
-
-
-def fill(engine: Engine, patients: int, structures: int) -> None:
-    """Put made-up patients straight into the tables."""
-    rng = np.random.default_rng(1)
-    dose_gy = np.arange(5600) / 100
-    with Session(engine) as session:
-        for number in range(patients):
-            study = schema.Study(study_instance_uid=f"1.2.{number}")
-            session.add(schema.Patient(pseudonym=f"P{number:06d}", centre="ABC"[number % 3], studies=[study]))
-            study.plans = [schema.Plan(sop_instance_uid=f"1.4.{number}", file_sha256="", prescription_dose_gy=50.0)]
-            sets = schema.StructureSet(sop_instance_uid=f"1.3.{number}", file_sha256="", frame_of_reference_uid="",
-                                       referenced_series_uid="")  # fmt: skip
-            dose = schema.Dose(
-                sop_instance_uid=f"1.5.{number}", file_sha256="", referenced_plan_uid=f"1.4.{number}",
-                dose_summation_type="PLAN", dose_type="PHYSICAL", frame_of_reference_uid="", grid_x_mm=1, grid_y_mm=1,
-                grid_z_mm=1, grid_columns=1, grid_rows=1, grid_frames=1, max_gy=55.99,
-            )  # fmt: skip
-            study.structure_sets, study.doses = [sets], [dose]
-            for roi in range(structures):
-                mean, sd, volume = rng.uniform(5, 50), rng.uniform(1, 6), rng.uniform(20, 900)
-                curve = volume * np.append(1 - ndtr((dose_gy[:-1] - mean) / sd), 0.0)
-                structure = schema.Structure(roi_number=roi, roi_name=f"organ {roi}", contour_count=30)
-                sets.structures.append(structure)
-                dose.dvhs.append(schema.DoseVolumeHistogram(
-                    structure=structure, volume_cc=volume, min_gy=0.0, max_gy=55.99, mean_gy=mean, sd_gy=sd,
-                    median_gy=mean, bin_width_gy=0.01, cumulative_volume_cc=pack_curve(curve), warnings=[], engine="",
-                    engine_settings={}, dose_sha256="", structure_set_sha256=""))  # fmt: skip
-            add_default_endpoints(dose, 50.0)
-            if number % 50 == 49:
-                session.commit()
-                session.expunge_all()
-        session.commit()
 
 
 def queries(folder: Path) -> None:

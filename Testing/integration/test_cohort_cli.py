@@ -87,6 +87,78 @@ def test_export_as_json_is_one_object(filled, capsys, tmp_path):
     assert "settings" not in tables  # the key of the pseudonyms
 
 
+def test_export_for_other_programs(filled, capsys, tmp_path):
+    """Each format read back by the program of its makers holds every row; a name that looks like a formula is none."""
+    import openpyxl
+    import pandas
+
+    _, database = filled
+    counts = {}
+    for kind, name in (("excel", "c.xlsx"), ("stata", "stata"), ("parquet", "parquet")):
+        code, found = answer(capsys, "cohort", "export", str(tmp_path / name), "--database", database, "--format", kind)
+        assert code == 0
+        counts[kind] = found["rows"]
+    assert counts["excel"] == counts["stata"] == counts["parquet"]
+    book = openpyxl.load_workbook(tmp_path / "c.xlsx", read_only=True)
+    assert sum(1 for _ in book["structures"].rows) == counts["excel"]["structures"] + 1
+    stata = pandas.read_stata(tmp_path / "stata" / "dvhs.dta")
+    parquet = pandas.read_parquet(tmp_path / "parquet" / "dvhs.parquet")
+    assert stata["mean_gy"].tolist() == parquet["mean_gy"].tolist()
+    assert parquet["cumulative_volume_cc"][0][0] == pytest.approx(parquet["volume_cc"][0], rel=1e-6)
+    book.close()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".xlsx", ".dta", ".parquet"])
+def test_rows_as_a_file_of_any_kind(tmp_path, suffix):
+    import pandas
+
+    from intrepid_cohort.row_files import write_rows
+
+    rows = [{"roi_name": "=1+1", "D95%": 40.5}, {"roi_name": "Heart", "D95%": None, "D95% reason": "none"}]
+    write_rows(tmp_path / f"rows{suffix}", rows, ["roi_name", "D95%", "D95% reason"])
+    readers = {".csv": pandas.read_csv, ".json": pandas.read_json, ".xlsx": pandas.read_excel,
+               ".dta": pandas.read_stata, ".parquet": pandas.read_parquet}  # fmt: skip
+    frame = readers[suffix](tmp_path / f"rows{suffix}")
+    assert frame.iloc[:, 0].tolist() == ["=1+1", "Heart"]
+    assert frame.iloc[0, 1] == 40.5
+    assert pandas.isna(frame.iloc[1, 1])
+
+
+def test_methods_paragraph_has_the_counts(filled, capsys):
+    code, found = answer(capsys, "cohort", "export", "--methods", "--database", filled[1])
+    assert code == 0
+    assert "2 patients of 1 centre" in found["methods"]
+    assert "intrepid_dvh" in found["methods"]
+
+
+def test_deidentified_dicom_of_chosen_patients(filled, capsys, tmp_path):
+    import pydicom
+
+    _, database = filled
+    arguments = ["cohort", "export", str(tmp_path / "out"), "--database", database, "--format", "dicom",
+                 "--where", "roi_name ~ ptv*", "--key", str(tmp_path / "key")]  # fmt: skip
+    code, found = answer(capsys, *arguments)
+    assert code == 0
+    assert (found["patients"], found["identifiers_left"]) == (2, [])
+    written = [pydicom.dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]
+    assert len(written) == found["files"] > 50
+    assert all(str(one.PatientID).startswith("P-") for one in written)
+    assert run([*arguments[:-4], "--where", "mean_gy > 900"]) == 2
+    assert "no patient" in capsys.readouterr().err.lower()
+
+
+def test_sql_views_give_what_queries_give(filled, capsys):
+    import sqlite3
+
+    _, database = filled
+    _, found = answer(capsys, "cohort", "query", "--database", database, "--metric", "D95%", "--where", "name ~ ptv*")
+    with sqlite3.connect(database) as connection:
+        query = "select pseudonym, value from v_endpoints where metric = 'D95%' and roi_name like 'PTV%'"
+        values = sorted(connection.execute(query).fetchall())
+    connection.close()
+    assert values == sorted((row["pseudonym"], row["D95%"]) for row in found["rows"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -3,16 +3,13 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+import postgres_server
 from intrepid_cohort.database import initialise, open_database
 from intrepid_cohort.export import export_canonical
 from intrepid_cohort.importing import import_folders
@@ -310,42 +307,11 @@ def test_conditions_that_mean_nothing_are_refused(imported, condition):
 
 @pytest.fixture(scope="module")
 def postgres():
-    """A PostgreSQL server of our own on a private socket, run as an unprivileged user, which it insists on."""
-    programs = shutil.which("initdb") or next(Path("/usr/lib/postgresql").glob("*/bin/initdb"), None)
-    if programs is None:
+    where = postgres_server.programs()
+    if where is None:
         pytest.skip("PostgreSQL is not installed")
-    user = {"user": "postgres"} if os.getuid() == 0 else {}
-    place = Path(tempfile.mkdtemp(prefix="intrepid-pg-", dir="/tmp"))
-    try:
-        if user:
-            shutil.chown(place, "postgres")
-        where = Path(programs).resolve().parent
-        data = place / "data"
-        subprocess.run([where / "initdb", "-D", data, "-A", "trust", "-U", "tester", "-E", "UTF8", "--no-sync"],
-                       check=True, capture_output=True, cwd="/", **user)  # fmt: skip
-        server = subprocess.Popen(
-            [where / "postgres", "-D", data, "-k", place, "-c", "listen_addresses=", "-F"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user)  # fmt: skip
-        try:
-            _wait_for(lambda: (place / ".s.PGSQL.5432").exists() and _answers(where, place))
-            yield f"postgresql://tester@/postgres?host={place}"
-        finally:
-            server.send_signal(signal.SIGINT)  # a fast shutdown; SIGTERM would wait for clients
-            server.wait(timeout=60)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _answers(programs, place):
-    return subprocess.run([programs / "pg_isready", "-h", place, "-q"], check=False).returncode == 0
-
-
-def _wait_for(condition):
-    for _ in range(300):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("the server did not start")
+    with postgres_server.PostgresServer(where) as server:
+        yield server.url
 
 
 @pytest.mark.external

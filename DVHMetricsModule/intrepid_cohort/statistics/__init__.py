@@ -1,0 +1,1 @@
+"""Statistics of a cohort: by statsmodels, SciPy and scikit-learn, on the rows of queries."""

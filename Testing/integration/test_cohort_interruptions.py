@@ -1,0 +1,141 @@
+"""Imports that are killed, run out of disk or lose their database at random moments, and go on.
+
+Three rounds in every test run; 25 with ``INTREPID_FULL=1`` (``make test-full``). Each round interrupts one fresh import
+at a moment drawn from the time that an undisturbed one takes, lets the same command go on, and compares the bytes of
+the canonical export.
+"""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import postgres_server
+from intrepid_cohort.database import initialise
+from intrepid_cohort.export import export_canonical
+from intrepid_cohort.simulation.cohort import write_cohort
+
+KEY = "a key for tests that is long enough"
+_COMMAND = [sys.executable, "-c", "from intrepid_cli.main import main; main()", "cohort", "import"]
+FULL = os.environ.get("INTREPID_FULL") == "1"
+ROUNDS = 25 if FULL else 3
+PATIENTS = 4 if FULL else 2
+
+pytestmark = [pytest.mark.slow, pytest.mark.external]
+
+
+@pytest.fixture(scope="module")
+def server():
+    where = postgres_server.programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres_server.PostgresServer(where) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory):
+    """Folder of patients, the bytes of an undisturbed import, its seconds and the size of its file."""
+    folder = tmp_path_factory.mktemp("interruptions")
+    write_cohort(folder / "in", patients=PATIENTS, centres=1, seed=3)
+    database = folder / "undisturbed.db"
+    initialise(database, pseudonym_key=KEY).dispose()
+    start = time.monotonic()
+    process = _start(folder, database)
+    _, error = process.communicate(timeout=600)
+    assert process.returncode == 0, error
+    return folder, _canonical(database, folder), time.monotonic() - start, database.stat().st_size
+
+
+def _start(folder, database, *, processes=1, largest_bytes=None):
+    arguments = [str(folder / "in"), "--database", str(database), "--processes", str(processes)]
+
+    def limit():
+        # The kernel then refuses to let any file grow further, as a full disk does.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, largest_bytes))
+
+    return subprocess.Popen(
+        _COMMAND + arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=limit if largest_bytes else None,
+    )  # fmt: skip
+
+
+def _canonical(database, folder):
+    engine = initialise(database)
+    export_canonical(engine, folder / "found.jsonl")
+    engine.dispose()
+    return (folder / "found.jsonl").read_bytes()
+
+
+def _kill(folder, database, after_s, rng, _server):
+    process = _start(folder, database, processes=int(rng.integers(1, 3)))
+    try:
+        _, error = process.communicate(timeout=after_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        _, error = process.communicate(timeout=60)
+    return process.returncode, error
+
+
+def _fill_disk(folder, database, share, _rng, _server):
+    largest = int(database.stat().st_size * 1.01 + share)
+    process = _start(folder, database, largest_bytes=largest)
+    _, error = process.communicate(timeout=600)
+    return process.returncode, error
+
+
+def _lose_database(folder, database, after_s, _rng, server):
+    process = _start(folder, database)
+    try:
+        process.wait(timeout=after_s)
+    except subprocess.TimeoutExpired:
+        server.crash()
+    _, error = process.communicate(timeout=600)
+    if server.process.poll() is not None:
+        server.start()
+    return process.returncode, error
+
+
+WAYS = {"killed": _kill, "disk full": _fill_disk, "database lost": _lose_database}
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_an_interrupted_import_ends_in_the_same_bytes(truth, server, number, tmp_path, record_property):
+    folder, undisturbed, seconds, size = truth
+    rng = np.random.default_rng([2026, number])
+    way = list(WAYS)[number % 3]
+    database = tmp_path / "c.db" if way != "database lost" else server.url
+    if way == "database lost":
+        _empty(database)
+    initialise(database, pseudonym_key=KEY).dispose()
+    moment = float(rng.uniform(0.15, 0.95))
+    amount = moment * seconds if way != "disk full" else moment * (size - database.stat().st_size)
+    code, error = WAYS[way](folder, database, amount, rng, server)
+    record_property("interruption", f"{way} at {moment:.0%}: exit code {code}")
+    print(f"round {number}: {way} at {moment:.0%} of the import, exit code {code}")
+    if way == "killed":
+        assert code in (-signal.SIGKILL, 0)
+    elif code != 0:
+        assert code == 2, error
+        assert "Traceback" not in error
+        assert "Nothing is half written" in error or "cannot be" in error
+    process = _start(folder, database)
+    _, error = process.communicate(timeout=600)
+    assert process.returncode == 0, error
+    assert _canonical(database, tmp_path) == undisturbed
+
+
+def _empty(url):
+    from sqlalchemy import text
+
+    engine = initialise(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
