@@ -425,7 +425,7 @@ class DVHMetricsModuleLogic(ScriptedLoadableModuleLogic):
 
         observed = "" if result.observed is None else f"{result.observed:.4g} {result.unit}"
         verdict = VERDICTS[result.compliance]
-        return [result.structure, row.dose.GetName(), result.constraint, observed, verdict]
+        return [result.structure, row.dose.GetName(), result.shown, observed, verdict]
 
     def showStructure(self, outcome, row):
         """Centre the slice views on a structure, its dose above them."""
@@ -438,17 +438,18 @@ class DVHMetricsModuleLogic(ScriptedLoadableModuleLogic):
 
     def showConstraint(self, outcome, row, result):
         """Show a structure where the dose reaches the constraint's dose, and the constraint's point in the chart."""
-        from DVHMetricsModuleLib.computation import constraint_point
+        from DVHMetricsModuleLib.computation import constraint_dose_gy, constraint_point
         from DVHMetricsModuleLib.outputs import set_mark
 
         self.showStructure(outcome, row)
-        point = constraint_point(row, result)
-        if point is None:
+        point, dose_gy = constraint_point(row, result), constraint_dose_gy(row, result)
+        if point is not None:
+            set_mark(outcome.chart, point, f"{result.structure}: {result.constraint}")
+        if dose_gy is None:
             return
-        set_mark(outcome.chart, point, f"{result.structure}: {result.constraint}")
         row.dose.CreateDefaultDisplayNodes()
         display = row.dose.GetDisplayNode()
-        display.SetThreshold(point[0], 1e6)
+        display.SetThreshold(dose_gy, 1e6)
         display.SetApplyThreshold(True)
 
     def clipboardText(self, outcome):

@@ -21,9 +21,11 @@ from intrepid_dvh.compute import dvh_of_samples
 from intrepid_dvh.constraint_grammar import parse_constraint
 from intrepid_dvh.constraints import Constraint, ConstraintResult, check_constraints, unmatched
 from intrepid_dvh.curve import DVH
+from intrepid_dvh.metric_grammar import DIMENSIONLESS
 from intrepid_dvh.metrics import evaluate
 from intrepid_dvh.slabs import EndCaps
 from intrepid_dvh.structure_samples import BetweenPlanes, StructureSamples
+from intrepid_dvh.units import GY_PER_UNIT
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnsupportedGeometry, UnusableInput
 from intrepid_rt.grids import DoseGrid
 from SlicerInTrEPIDLib.tables import DvhTables
@@ -188,26 +190,36 @@ def _evaluated(dvh: DVH, settings: Settings) -> dict[str, Any]:
 
 
 def _checked(rows: list[Row], settings: Settings) -> tuple[list[tuple[Row, ConstraintResult]], list[str]]:
-    """Check each row by itself, so that a result knows its dose; say which constraints matched no structure."""
-    checked = [
-        (row, result)
-        for row in rows
-        for result in check_constraints([row.dvh], settings.constraints, **settings.model_arguments)
-    ]
+    """Check each row by itself, so that a result knows its dose; say which constraints matched no structure.
+
+    The results of one constraint on a structure in both doses follow each other.
+    """
+    by_dose = [(row, check_constraints([row.dvh], settings.constraints, **settings.model_arguments)) for row in rows]
+    place = {segment_id: n for n, segment_id in enumerate(dict.fromkeys(row.segment_id for row in rows))}
+    numbered = [(place[row.segment_id], n, row, result) for row, found in by_dose for n, result in enumerate(found)]
+    checked = [(row, result) for _, _, row, result in sorted(numbered, key=lambda entry: entry[:2])]
     lost = unmatched([row.dvh for row in rows], settings.constraints)
     return checked, [f"{c.text} is for {c.structure}, which no segment is called." for c in lost]
+
+
+def constraint_dose_gy(row: Row, result: ConstraintResult) -> float | None:
+    """Return the dose in Gy of which a constraint speaks; None if it speaks of none."""
+    parsed = parse_constraint(result.constraint)
+    dose, unit = parsed.dose
+    if parsed.problem or parsed.missing or parsed.metric.quantity in DIMENSIONLESS:
+        return None
+    if unit == "%":
+        return dose * row.dvh.prescription_gy / 100 if row.dvh.prescription_gy else None
+    return dose * GY_PER_UNIT[unit] if unit else None
 
 
 def constraint_point(row: Row, result: ConstraintResult) -> tuple[float, float] | None:
     """Return the dose in Gy and the volume in percent at which a constraint stands in the chart; None if nowhere."""
     parsed = parse_constraint(result.constraint)
-    if parsed.missing or not parsed.inverse:
+    dose = constraint_dose_gy(row, result)
+    if dose is None or not parsed.inverse:
         return None  # a mean or an index stands at no point of the curve
-    (dose, dose_unit_name), (volume, volume_unit) = parsed.dose, parsed.volume
-    if dose_unit_name == "%":
-        if not row.dvh.prescription_gy:
-            return None
-        dose *= row.dvh.prescription_gy / 100
+    volume, volume_unit = parsed.volume
     if volume_unit != "%":
         volume *= 100 / (row.dvh.structure_volume_cc or 1.0)
     return dose, 100 - volume if parsed.metric.letter in ("DC", "CV") else volume

@@ -55,7 +55,7 @@ def fill_constraints(node: Any, results: Sequence[tuple[str, ConstraintResult]])
         {
             "Structure": [r.structure for _, r in results],
             "Dose": [dose for dose, _ in results],
-            "Constraint": [r.constraint for _, r in results],
+            "Constraint": [r.shown for _, r in results],
             "Observed": [r.observed for _, r in results],
             "Unit": [r.unit for _, r in results],
             "Verdict": [VERDICTS[r.compliance] for _, r in results],

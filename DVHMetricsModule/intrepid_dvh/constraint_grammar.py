@@ -71,6 +71,14 @@ class _Number:
     value: float
     unit: str
     missing: str = ""
+    text: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The number as canonical text; what was not converted stays as it was written."""
+        if self.unit == "%" and self.text:
+            return self.text
+        return "NA" if math.isnan(self.value) else f"{self.value:.15g}"
 
 
 @lru_cache(maxsize=4096)
@@ -95,7 +103,7 @@ def parse_constraint(text: str, dose_unit: str = "GY", volume_unit: str = "CC") 
         return _refused(text, "expected a metric, one of < <= > >=, and a limit with unit, for example V20Gy < 30%")
     metric = parse_metric(match["metric"])
     try:
-        limit = _Number(float(match["limit"]), match["unit"] or "")
+        limit = _Number(float(match["limit"]), match["unit"] or "", text=match["limit"])
     except ValueError:
         return _refused(text, f"{match['limit']} is no number")
     problem = _problem(metric, limit.unit)
@@ -130,27 +138,25 @@ def _problem(metric: MetricText, unit: str) -> str:
 def _statistic(metric: MetricText, comparator: str, limit: _Number) -> ConstraintText:
     """Return a constraint on a mean, an index or a probability, which stays in the unit of its limit."""
     output = limit.unit if metric.letter in _INVERSE else ""
-    number = metric.quantity if metric.named else _shown(metric.number)
-    spelled = parse_metric(f"{metric.letter}{number}{metric.unit}" + (f"_{output}" if output else ""))
+    spelled = parse_metric(f"{metric.letter}{metric.quantity}{metric.unit}" + (f"_{output}" if output else ""))
     if spelled.problem or (metric.bracketed and metric.output == output):
         spelled = metric
-    canonical = f"{spelled.canonical} {comparator} {_shown(limit.value)}{limit.unit}"
+    canonical = f"{spelled.canonical} {comparator} {limit.text}{limit.unit}"
     return ConstraintText(canonical, spelled, comparator, limit.value, limit.unit)
 
 
 def _point(metric: MetricText, comparator: str, limit: _Number, dose_unit: str, volume_unit: str) -> ConstraintText:
     """Return a constraint on a point of the curve, its numbers in the units of the DVH."""
-    number = _Number(metric.number, metric.unit, "" if metric.number >= 0 else f"{metric.quantity} is no number")
+    bad = "" if metric.number >= 0 else f"{metric.quantity} is no number"
+    number = _Number(metric.number, metric.unit, bad, metric.quantity)
     if metric.letter in ("D", "DC"):
         at, limit = _volume_in(number, volume_unit, metric.problem), _dose_in(limit, dose_unit, _NO_DOSE)
     else:
         at, limit = _dose_in(number, dose_unit, metric.problem), _volume_in(limit, volume_unit, _NO_VOLUME)
-    canonical = f"{metric.letter}{_shown(at.value)}{at.unit}_{limit.unit}"
-    metric = replace(
-        metric, canonical=canonical, quantity=_shown(at.value), unit=at.unit, output=limit.unit, problem=""
-    )
-    inverse = f"{_INVERSE[metric.letter]}{_shown(limit.value)}{limit.unit}_{at.unit}"
-    written = f"{canonical} {comparator} {_shown(limit.value)}{limit.unit}"
+    canonical = f"{metric.letter}{at.shown}{at.unit}_{limit.unit}"
+    metric = replace(metric, canonical=canonical, quantity=at.shown, unit=at.unit, output=limit.unit, problem="")
+    inverse = f"{_INVERSE[metric.letter]}{limit.shown}{limit.unit}_{at.unit}"
+    written = f"{canonical} {comparator} {limit.shown}{limit.unit}"
     return ConstraintText(
         written, metric, comparator, limit.value, limit.unit, inverse, missing=at.missing or limit.missing
     )
@@ -174,6 +180,3 @@ def _volume_in(given: _Number, wanted: str, misplaced: str) -> _Number:
         return _Number(math.nan, wanted, misplaced)
     return _Number(math.nan, wanted, "the DVH has no absolute volume, only percent")
 
-
-def _shown(number: float) -> str:
-    return "NA" if math.isnan(number) else f"{number:.15g}"

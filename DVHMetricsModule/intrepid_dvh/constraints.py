@@ -67,6 +67,7 @@ class ConstraintResult:
     distance : shortest Euclidean distance from the constraint point to the curve; ``distance_percent`` relative to the
         distance of the constraint point from the axes.
     nearest_dose, nearest_volume : where on the curve that is, in the constraint's units.
+    written : the constraint as it was given.
     """
 
     patient_id: str
@@ -87,6 +88,12 @@ class ConstraintResult:
     reason: str = ""
     level: str = ""
     citation: str = ""
+    written: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The constraint for people: canonical, but as it was given where a number does not convert (``NA``)."""
+        return self.written if self.written and "NA" in self.constraint else self.constraint
 
     @property
     def failed(self) -> bool:
@@ -157,12 +164,15 @@ def _check(
         parsed.canonical or constraint.text.strip(),
         level=constraint.level,
         citation=constraint.citation,
+        written=constraint.text.strip(),
     )
     if not parsed.valid:
         return replace(result, reason=parsed.problem)
     if constraint.fractions is not None and dvh.fractions is None:
         fewest, most = constraint.fractions
         return replace(result, reason=f"holds for {fewest} to {most} fractions, but their number is unknown")
+    if "PERCENT" in (parsed.metric.unit, parsed.metric.output):
+        return replace(result, reason=parsed.missing)
     # A dimensionless metric compared with "Gy", as DVHmetrics demands, is evaluated without that unit.
     metric = evaluate(dvh, parsed.metric.canonical, interp=interp, **model_args)
     result = replace(result, observed=metric.value, unit=metric.unit, reason=parsed.missing or metric.reason)
@@ -248,4 +258,4 @@ def describe(result: ConstraintResult) -> str:
     verdict = {True: "met", False: "VIOLATED", None: "not evaluated"}[result.compliance]
     observed = "" if result.observed is None else f" observed {result.observed:.4g} {result.unit}".rstrip()
     reason = f" ({result.reason})" if result.reason else ""
-    return f"{result.structure}: {result.constraint}{observed}: {verdict}{reason}"
+    return f"{result.structure}: {result.shown}{observed}: {verdict}{reason}"

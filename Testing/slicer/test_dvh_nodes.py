@@ -8,7 +8,7 @@ pytest.importorskip("slicer")
 import vtk
 
 import slicer
-from DVHMetricsModuleLib.computation import Settings, compute, constraint_point, reasons_against
+from DVHMetricsModuleLib.computation import Settings, compute, constraint_dose_gy, constraint_point, reasons_against
 from DVHMetricsModuleLib.export import cells, for_clipboard, save
 from DVHMetricsModuleLib.outputs import MARK, remove_outputs, set_mark
 from DVHMetricsModuleLib.segments import samples_of_segment
@@ -196,6 +196,18 @@ def test_constraints_with_verdict_and_their_point_in_the_chart(scene, tmp_path):
     assert "A &lt; B" in page
     with pytest.raises(InvalidSetting, match=r"neither \.csv nor \.html"):
         save(tmp_path / "out.pdf", [], title="", notes=[])
+
+
+def test_constraints_of_two_doses_follow_each_other_and_know_their_dose(scene):
+    texts = ("D95% > 50Gy", "DMEAN < 6100cGy", "V50% > 10%", "D10 < 20Gy", "DHI < 0.5")
+    settings = Settings(metrics=("D95%",), constraints=tuple(map(Constraint, texts)), prescription_gy=40.0)
+    dose, plan = add_dose(scene), add_dose(scene, "Plan", offset_gy=2.0)
+    outcome = compute(scene, dose, add_segmentation(scene, PTV=box()), settings, compared=plan)
+    assert [row.dose for row, _ in outcome.constraints] == [dose, plan] * 5
+    assert [result.compliance for _, result in outcome.constraints[:4]] == [True, True, True, False]
+    doses_gy = [constraint_dose_gy(*entry) for entry in outcome.constraints[::2]]
+    assert doses_gy == [50.0, pytest.approx(61.0), 20.0, None, None]
+    assert [row[2] for row in cells(outcome.constraint_table)][7] == "D10 < 20Gy"
 
 
 def test_what_lies_outside_the_dose_is_said(scene):
