@@ -1,7 +1,7 @@
 """What the panel's text fields ask for: metrics and model parameters, checked while they are typed."""
 
 from intrepid_dvh.metric_grammar import parse_metric
-from intrepid_dvh.model_arguments import require_known
+from intrepid_dvh.model_arguments import TYPES, require_known
 from intrepid_rt.errors import InvalidSetting
 
 # Offered for completion: ICRU 83 and TG-263 ways to ask, then indices and models.
@@ -45,24 +45,26 @@ def completions(text: str) -> list[str]:
     return [prefix + m for m in COMMON_METRICS if m.casefold().startswith(begun) and m.casefold() != begun]
 
 
-def model_arguments(text: str) -> dict[str, float]:
+def model_arguments(text: str) -> dict[str, float | str]:
     """Read model parameters such as ``EUDa=8, NTCPtd50=50``.
 
     Raises
     ------
     InvalidSetting
-        A part is no assignment of a number, or no model has such a parameter.
+        A part is no assignment, or no model has such a parameter or type.
 
     Examples
     --------
     >>> model_arguments("EUDa=8, NTCPtd50 = 50")
     {'EUDa': 8.0, 'NTCPtd50': 50.0}
+    >>> model_arguments("NTCPtype=logit")
+    {'NTCPtype': 'logit'}
     """
-    arguments: dict[str, float] = {}
+    arguments: dict[str, float | str] = {}
     for part in split_metrics(text):
         name, _, value = (piece.strip() for piece in part.partition("="))
         try:
-            arguments[name] = float(value)
+            arguments[name] = value if name in TYPES else float(value)
         except ValueError:
             raise InvalidSetting(f"{part!r} is no model parameter; write for example EUDa=8, NTCPtd50=50.") from None
     require_known(arguments)

@@ -179,4 +179,3 @@ def _volume_in(given: _Number, wanted: str, misplaced: str) -> _Number:
     if given.unit != "CC":
         return _Number(math.nan, wanted, misplaced)
     return _Number(math.nan, wanted, "the DVH has no absolute volume, only percent")
-

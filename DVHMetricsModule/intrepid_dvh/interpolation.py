@@ -83,7 +83,7 @@ def _merged(x: np.ndarray, y: np.ndarray, merge: str) -> tuple[np.ndarray, np.nd
 
 
 def _interpolant(x: np.ndarray, y: np.ndarray, method: str) -> Interpolant:
-    if method == "linear" or x.size < 3:
+    if method == "linear" or (method == "spline" and x.size < 3):
         return lambda value: float(np.interp(value, x, y))
     if method == "spline":
         return partial(_hermite, x, y, monotone_slopes(x, y))

@@ -139,11 +139,11 @@ def _inverted(matrices: np.ndarray) -> np.ndarray:
 def _blocked_quartic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Return residual variance and mean product of 2nd and 4th derivative from quartic fits in blocks of x.
 
-    Mallows' Cp chooses how many blocks. A plateau may leave a block with a single x; then the finest partition gives
-    no variance to compare with, and one block serves.
+    Mallows' Cp chooses how many blocks. A plateau may leave a block with one or two different x; then the finest
+    partition gives no variance to compare with, and one block serves.
     """
     most = max(min(x.size // _POINTS_PER_BLOCK, _MAX_BLOCKS), 1)
-    if any(np.ptp(x[members]) == 0 for members in _blocks(x.size, most)):
+    if any(np.unique(x[members]).size <= 2 for members in _blocks(x.size, most)):
         most = 1
     fits = [_quartic_fits(x, y, blocks) for blocks in range(1, most + 1)]
     finest_variance = max(fits[-1][0] / (x.size - _QUARTIC * most), np.finfo(float).tiny)
@@ -191,7 +191,7 @@ def _curvature(binned: _Binned, bandwidth: float, count: int) -> float:
     second = _local_polynomial(binned, bandwidth, degree=3, derivative=2)
     edge = math.floor(_EDGE * second.size)
     inner = slice(edge, second.size - edge)
-    return float(np.nansum(second[inner] ** 2 * binned.weight[inner]) / count)
+    return float(np.sum(second[inner] ** 2 * binned.weight[inner]) / count)
 
 
 def _variance_bandwidth(variance: float, curvature: float, count: int) -> float:
@@ -203,11 +203,11 @@ def _variance_bandwidth(variance: float, curvature: float, count: int) -> float:
 def _residual_variance(binned: _Binned, y: np.ndarray, bandwidth: float) -> float:
     """Return the residual variance of the local linear fit, corrected for the degrees of freedom that it uses."""
     fit = _local_polynomial(binned, bandwidth, degree=1)
-    residual = np.sum(y**2) - 2 * np.nansum(fit * binned.total) + np.nansum(fit**2 * binned.weight)
+    residual = np.sum(y**2) - 2 * np.sum(fit * binned.total) + np.sum(fit**2 * binned.weight)
     distance, weight = _kernel(binned, bandwidth)
     inverse = _inverted(_normal_matrices(binned, distance, weight, 1))
     squared = _normal_matrices(binned, distance, weight**2, 1)
     own_weight = inverse[:, 0, 0]
     row_norm = np.einsum("ni,nij,nj->n", inverse[:, 0], squared, inverse[:, 0])
-    freedom = y.size - 2 * np.nansum(own_weight * binned.weight) + np.nansum(row_norm * binned.weight)
+    freedom = y.size - 2 * np.sum(own_weight * binned.weight) + np.sum(row_norm * binned.weight)
     return float(residual / freedom) if freedom else math.nan

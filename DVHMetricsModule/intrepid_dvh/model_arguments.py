@@ -5,6 +5,7 @@ from typing import Any
 
 from intrepid_dvh.missing import MissingValue
 from intrepid_rt.errors import InvalidSetting
+from intrepid_rt.small_files import parse_json
 
 MODEL_TYPES = ("probit", "logit", "poisson", "relative_seriality")
 
@@ -13,7 +14,7 @@ _NUMBERS = (
     *("NTCPtd50", "NTCPm", "NTCPn", "NTCPgamma50"),
     *("TCPtcd50", "TCPm", "TCPn", "TCPgamma50"),
 )
-_TYPES = ("NTCPtype", "TCPtype")
+TYPES = ("NTCPtype", "TCPtype")
 
 
 def require_known(arguments: Mapping[str, Any]) -> None:
@@ -24,13 +25,28 @@ def require_known(arguments: Mapping[str, Any]) -> None:
     InvalidSetting : a name is unknown, a value is no number, or a model type is unknown.
     """
     for name, value in arguments.items():
-        if name in _TYPES:
+        if name in TYPES:
             if value not in MODEL_TYPES:
                 raise InvalidSetting(f"{name} is '{value}'; choose one of {', '.join(MODEL_TYPES)}.")
         elif name not in _NUMBERS:
-            raise InvalidSetting(f"Model parameter '{name}' is unknown; known are {', '.join((*_NUMBERS, *_TYPES))}.")
+            raise InvalidSetting(f"Model parameter '{name}' is unknown; known are {', '.join((*_NUMBERS, *TYPES))}.")
         elif value is not None:
             _as_float(name, value)
+
+
+def model_arguments_of(text: str | None) -> dict[str, Any]:
+    """Read model parameters from JSON text; None are none.
+
+    Raises
+    ------
+    InvalidSetting : it is no object, or holds what :func:`require_known` refuses.
+    UnreadableFile : it is no JSON.
+    """
+    arguments = parse_json(text, "--model-args") if text else {}
+    if not isinstance(arguments, dict):
+        raise InvalidSetting('--model-args must be an object such as {"EUDa": 8}.')
+    require_known(arguments)
+    return arguments
 
 
 def number(arguments: Mapping[str, Any], name: str) -> float | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -90,32 +90,50 @@ def draw_constraints(
     -------
     list of str : constraints that cannot be drawn, each with the reason.
     """
-    left_out: list[str] = []
+    constraints = list(constraints)
     for index, given in enumerate(constraints):
-        constraint = Constraint(given) if isinstance(given, str) else given
         marker = _MARKERS[index % len(_MARKERS)]
         drawn = False
-        for position, dvh in enumerate(panel.dvhs):
-            if constraint.applies_to(dvh):
-                parsed = parse_constraint(constraint.text, dvh.stated_dose_unit, dvh.volume_unit)
-                point = _point_on_axes(panel, dvh, parsed)
-                if point is None:
-                    left_out.append(f"{constraint.text}, {panel.names[position]}: {_why_not(parsed)}")
-                    continue
-                _mark(
-                    axes,
-                    panel.curves[position],
-                    point,
-                    parsed,
-                    marker,
-                    _colour(panel.names[position], position, colours),
-                )
+        for position, parsed, point in _places(panel, given):
+            if point is not None:
+                colour = _colour(panel.names[position], position, colours)
+                _mark(axes, panel.curves[position], point, parsed, marker, colour)
                 _widen(axes, point[0])
                 drawn = True
         if drawn:
-            axes.plot([], [], marker=marker, color="0.35", linestyle="none", label=constraint.text)
+            axes.plot([], [], marker=marker, color="0.35", linestyle="none", label=_text(given))
     _add_legend(axes)
-    return left_out
+    return not_drawn(panel, constraints)
+
+
+def not_drawn(panel: Panel, constraints: Iterable[str | Constraint]) -> list[str]:
+    """Return the constraints that cannot be drawn in a diagram, each with the reason."""
+    return [
+        f"{_text(given)}, {panel.names[place.position]}: {_why_not(place.parsed)}"
+        for given in constraints
+        for place in _places(panel, given)
+        if place.point is None
+    ]
+
+
+def _text(constraint: str | Constraint) -> str:
+    return constraint if isinstance(constraint, str) else constraint.text
+
+
+class _Place(NamedTuple):
+    """A constraint on one curve of a diagram, and its point on the axes, None if it has none there."""
+
+    position: int
+    parsed: ConstraintText
+    point: tuple[float, float] | None
+
+
+def _places(panel: Panel, given: str | Constraint) -> Iterator[_Place]:
+    constraint = Constraint(given) if isinstance(given, str) else given
+    for position, dvh in enumerate(panel.dvhs):
+        if constraint.applies_to(dvh):
+            parsed = parse_constraint(constraint.text, dvh.stated_dose_unit, dvh.volume_unit)
+            yield _Place(position, parsed, _point_on_axes(panel, dvh, parsed))
 
 
 def new_figure(count: int = 1, *, width_inch: float = 7.0, height_inch: float = 5.0) -> tuple[Figure, list[Axes]]:

@@ -66,6 +66,7 @@ def _line(row: dict[str, Any]) -> str:
 @click.option("--encoding", help="Encoding of the DVH files.")
 @click.option("--fractions", type=click.IntRange(min=1), help="Number of fractions, if the files do not state it.")
 @click.option("--interp", type=click.Choice(["linear", "spline", "ksmooth", "smooth"]), default="linear")
+@click.option("--model-args", metavar="JSON", help='Model parameters, such as {"EUDa": 8, "NTCPtd50": 50}.')
 @json_option
 def check(files: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Check DVH exports against constraints; exits with 1 if a limit is violated or could not be judged."""
@@ -73,6 +74,7 @@ def check(files: tuple[str, ...], as_json: bool, **options: Any) -> int:
 
     from intrepid_dvh.constraint_reading import read_constraints
     from intrepid_dvh.constraints import Constraint, check_constraints, describe, unmatched
+    from intrepid_dvh.model_arguments import model_arguments_of
     from intrepid_dvh.results import constraint_result
     from intrepid_dvh.text.decoding import Options
     from intrepid_dvh.text.reading import read_dvh_files
@@ -88,7 +90,9 @@ def check(files: tuple[str, ...], as_json: bool, **options: Any) -> int:
     lost = unmatched(dvhs, constraints)
     if len(lost) == len(constraints):
         raise InvalidSetting("No constraint is for a structure at hand; check names and number of fractions.")
-    results = check_constraints(dvhs, constraints, interp=options["interp"])
+    results = check_constraints(
+        dvhs, constraints, interp=options["interp"], **model_arguments_of(options["model_args"])
+    )
     warnings = [f"{c.text} is for {c.structure}, which matches no DVH." for c in lost]
     text = "\n".join([*(describe(result) for result in results), *warnings])
     report(

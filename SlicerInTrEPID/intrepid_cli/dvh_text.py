@@ -28,7 +28,11 @@ FORMATS = "Eclipse, CadPlan, MasterPlan, Pinnacle, Monaco, HiArt, RayStation, Pr
 @click.option("--constraints", type=click.Path(path_type=Path), metavar="FILE", help="Constraints to check.")
 @click.option("--signed", is_flag=True, help="Deviations and distances positive where violated, else negative.")
 @click.option("--sort-by", multiple=True, metavar="KEY", help="Order of the constraints, such as observed; repeatable.")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Diagram per patient: png, svg or pdf.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Diagrams, a file each: png, svg or pdf.")
+@click.option("--plot-by", type=click.Choice(["patient", "structure"]), default="patient", help="A diagram for each.")
+@click.option("--plot-cc", is_flag=True, help="Volumes of the diagrams in cm3.")
+@click.option("--plot-differential", is_flag=True, help="Differential curves in the diagrams.")
+@click.option("--plot-mean", is_flag=True, help="Mean and bands of 1 and 2 SD in the diagrams.")
 @click.option("--dump", is_flag=True, help="Add header and curve as read.")
 @json_option
 def command(files: tuple[str, ...], **options: Any) -> int:
@@ -37,18 +41,20 @@ def command(files: tuple[str, ...], **options: Any) -> int:
     Exits with 1 if a constraint is violated or could not be evaluated.
     """
     from intrepid_dvh.constraint_reading import read_constraints
+    from intrepid_dvh.model_arguments import model_arguments_of
     from intrepid_dvh.results import selected
     from intrepid_dvh.text.reading import read_dvh_files
 
     dvhs = read_dvh_files(files, format=options["format_name"], options=_reading_options(options))
     dvhs = selected(dvhs, patients=options["patients"], structures=options["structures"], regex=options["regex"])
-    model_args = _model_args(options["model_args"])
+    model_args = model_arguments_of(options["model_args"])
     structures = [_structure(dvh, options, model_args) for dvh in dvhs]
     wanted = read_constraints(options["constraints"]) if options["constraints"] else []
     constraints, warnings = _constraints(dvhs, wanted, options, model_args)
     result: dict[str, Any] = {"structures": structures, "constraints": constraints, "warnings": warnings}
     if options["plot"]:
-        result["plots"] = _plot(dvhs, wanted, options["plot"])
+        result["plots"], not_shown = _plot(dvhs, wanted, options)
+        warnings += not_shown
     report(result, _text(result), as_json=options["as_json"])
     failed = any(row["compliance"] is not True and row["level"] != "ideal" for row in constraints)
     return CHECK_FAILED if failed else DONE
@@ -85,18 +91,6 @@ def _info(path: Path | None) -> Any:
     if isinstance(info, dict) or (isinstance(info, list) and all(isinstance(item, dict) for item in info)):
         return info
     raise UnreadableFile(f"{path} holds {type(info).__name__}; expected an object, or a list with one per file.")
-
-
-def _model_args(text: str | None) -> dict[str, Any]:
-    from intrepid_dvh.model_arguments import require_known
-    from intrepid_rt.errors import InvalidSetting
-    from intrepid_rt.small_files import parse_json
-
-    arguments = parse_json(text, "--model-args") if text else {}
-    if not isinstance(arguments, dict):
-        raise InvalidSetting('--model-args must be an object such as {"EUDa": 8}.')
-    require_known(arguments)
-    return arguments
 
 
 def _structure(dvh: Any, options: dict[str, Any], model_args: dict[str, Any]) -> dict[str, Any]:
@@ -138,15 +132,25 @@ def _constraints(
     return [constraint_result(row) for row in rows], warnings
 
 
-def _plot(dvhs: list, constraints: list, path: Path) -> list[str]:
+def _plot(dvhs: list, constraints: list, options: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Write the diagrams; return their files, and what a diagram does not show as it was asked for."""
     from intrepid_dvh.plot_limits import panels
-    from intrepid_dvh.plots import save_figures, show_panels
+    from intrepid_dvh.plots import not_drawn, save_figures, show_panels
     from intrepid_rt.errors import InvalidSetting
 
+    path = options["plot"]
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InvalidSetting(f"{path} should end in .png, .svg or .pdf.")
-    shown = panels(dvhs)
-    return [str(file) for file in save_figures(show_panels(shown, constraints=constraints), shown, path)]
+    differential = options["plot_differential"]
+    shown = panels(
+        dvhs, by=options["plot_by"], relative_volume=not options["plot_cc"], differential_curves=differential
+    )
+    drawn = [] if differential else constraints  # a constraint stands at a point of the cumulative curve
+    figures = show_panels(shown, constraints=drawn, spread=options["plot_mean"])
+    not_shown = [warning for panel in shown for warning in (*panel.warnings, *not_drawn(panel, drawn))]
+    if constraints and differential:
+        not_shown.append("Constraints are not drawn beside differential curves.")
+    return [str(file) for file in save_figures(figures, shown, path)], not_shown
 
 
 _SORT_FIELDS = {

@@ -113,3 +113,31 @@ def test_diagrams_are_written_per_patient(capsys, tables, golden, tmp_path):
     assert result["plots"] == [str(tmp_path / f"dvh_{patient}.svg") for patient in ("P123", "P234", "P345")]
     assert all("</svg>" in (tmp_path / f"dvh_{patient}.svg").read_text() for patient in ("P123", "P234", "P345"))
     assert run(["dvh-text", str(tables), "--plot", str(tmp_path / "dvh.xyz")]) == 2
+
+
+def test_diagrams_by_structure_and_what_they_do_not_show(capsys, tables, tmp_path):
+    constraints = tmp_path / "goals.txt"
+    constraints.write_text("DMEAN < 40Gy\nV20Gy < 90%\n", encoding="utf-8")
+    arguments = ["--structure", "HEART", "--structure", "AVNODE", "--constraints", constraints]
+    arguments += ["--plot", tmp_path / "dvh.png", "--plot-by", "structure", "--plot-mean"]
+    _, result = run_json(capsys, tables, *arguments)
+    assert [path.rpartition("/")[2] for path in result["plots"]] == ["dvh_HEART.png", "dvh_AVNODE.png"]
+    assert result["warnings"][0] == "DMEAN < 40Gy, P123: it is no point of the diagram"
+    _, result = run_json(capsys, tables, *arguments, "--plot-differential", "--plot-cc")
+    assert result["warnings"] == ["Constraints are not drawn beside differential curves."]
+
+
+def test_a_constraint_without_verdict_is_no_crash_and_no_pass(capsys, tables):
+    code = run(["constraints", "check", str(tables), "--constraint", "D10 < 20Gy", "--json"])
+    rows = json.loads(capsys.readouterr().out)["constraints"]
+    assert code == 1
+    assert {row["constraint"] for row in rows} == {"DNACC_GY < 20GY"}
+    assert all(row["compliance"] is None and "needs a volume in % or cc" in row["reason"] for row in rows)
+
+
+def test_constraints_on_models_take_their_parameters(capsys, tables):
+    arguments = ["constraints", "check", str(tables), "--constraint", "DEUD < 30Gy", "--json", "--model-args"]
+    assert run([*arguments, '{"EUDa": 4}']) == 1
+    rows = json.loads(capsys.readouterr().out)["constraints"]
+    assert {row["compliance"] for row in rows} == {True, False}
+    assert run([*arguments, '{"EUDb": 4}']) == 2

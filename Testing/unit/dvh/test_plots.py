@@ -84,7 +84,7 @@ def test_what_cannot_be_drawn_is_named(curves):
     )
     assert len(reasons) == 3
     assert "no point of the diagram" in reasons[0]
-    assert "do not convert" in reasons[1]
+    assert "no absolute volume" in reasons[1]
     assert "V5" in reasons[2]
 
 

@@ -1,6 +1,10 @@
+"""The smoothers made for comparison, against R 4.2.2 (``smooth.spline``; KernSmooth's ``dpill`` and ``locpoly``)."""
+
 import numpy as np
 import pytest
 
+from intrepid_dvh.curve import DVH
+from intrepid_dvh.kernel_smoothing import plug_in_bandwidth, smooth_on_grid
 from intrepid_dvh.missing import MissingValue
 from intrepid_dvh.smoothing_spline import smoothing_spline
 
@@ -48,3 +52,27 @@ def test_a_straight_line_stays_one():
 def test_too_little_to_smooth_is_said(x, reason):
     with pytest.raises(MissingValue, match=reason):
         smoothing_spline(np.array(x, dtype=float), np.arange(float(len(x))))
+
+
+def test_local_polynomial_agrees_with_r():
+    assert plug_in_bandwidth(X, Y) == pytest.approx(0.773046160403265, rel=1e-9)
+    grid, smooth = smooth_on_grid(X, Y)
+    expected = [98.047866583584494, 92.314946226143050, 50.033443213153099, 0.418224271752785, -0.904002208147560]
+    assert smooth[[0, 299, 500, 899, 1000]] == pytest.approx(expected, rel=1e-9)
+    assert (grid[0], grid[-1]) == (0.5, 39.7)
+
+
+def test_a_plateau_leaves_the_choice_of_bandwidth_as_in_r():
+    assert plug_in_bandwidth(X, np.maximum(0, Y - 20)) == pytest.approx(0.721764804382791, rel=1e-9)
+
+
+def test_rows_without_scatter_cannot_be_smoothed_as_in_r():
+    dose_gy = np.linspace(0, 40, 90)
+    with pytest.raises(MissingValue):
+        plug_in_bandwidth(100 / (1 + np.exp((dose_gy - 20) / 3)), dose_gy)
+
+
+def test_two_rows_cannot_be_smoothed():
+    dvh = DVH("PTV", [0.0, 10.0], [8.0, 0.0], structure_volume_cc=8.0)
+    assert dvh.metric("D50%", interp="ksmooth").value is None
+    assert dvh.metric("D50%", interp="spline").value == pytest.approx(5.0)
