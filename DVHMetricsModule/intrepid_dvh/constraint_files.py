@@ -36,6 +36,7 @@ def parse_constraint_table(text: str, source: str, *, separator: str | None = No
 
     Without a header every line must be a constraint, which then applies to everything.
     """
+    text = text.removeprefix("\ufeff")
     lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip() and line.lstrip()[0] != "#"]
     if not lines:
         raise UnreadableFile(f"{source} is empty; expected a table with a column constraint.")
@@ -69,6 +70,8 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _constraint(fields: list[str], names: list[str | None], place: str) -> Constraint:
+    if len(fields) == len(names) + 1 and fields[0].isdigit():
+        fields = fields[1:]  # R numbers the rows of the tables that it writes, but not their header
     if len(fields) > len(names):
         raise UnreadableFile(
             f"{place} has {len(fields)} fields but the header has {len(names)}; quote a constraint that holds blanks."

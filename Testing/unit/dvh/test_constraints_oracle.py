@@ -142,6 +142,18 @@ def test_constraints_may_be_pasted_as_a_plain_list():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '"constraint" "structure"\r\n"1" "D95% > 50 Gy" "PTV*"\r\n',  # write.table of R: rows are numbered
+        "\ufeffStructure;CONSTRAINT;PatID\nPTV*;D95% > 50 Gy;*\n",
+        "patID\tstructure\tconstraint\n\tPTV*\tD95% > 50 Gy\n",
+    ],
+)
+def test_tables_come_with_row_names_byte_order_marks_and_columns_in_any_order(text):
+    assert parse_constraint_table(text, "clipboard") == [Constraint("D95% > 50 Gy", structure="PTV*")]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "is empty"),
