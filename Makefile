@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint bench lock clean
+.PHONY: setup demo test lint bench lock clean sbom audit release fuzz fuzz-guided
 
 setup: $(READY)
 
@@ -31,6 +31,39 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python Testing/benchmarks/run.py
+
+# Tools that judge the release have a lock and an environment of their own.
+TOOLS := .venv-tools
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BILL := dist/slicer-intrepid-$(VERSION).cdx.json
+
+$(TOOLS)/.ready: .ci/tools.lock
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --requirement .ci/tools.lock
+	@touch $@
+
+sbom: $(BILL)
+
+$(BILL): $(TOOLS)/.ready requirements.lock pyproject.toml
+	@mkdir -p dist
+	$(TOOLS)/bin/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml \
+	  --output-reproducible --of JSON --output-file $@
+
+audit: $(TOOLS)/.ready
+	$(PYTHON) .ci/audit.py $(TOOLS)/bin/pip-audit requirements.lock .ci/tools.lock
+
+release: $(READY) audit sbom
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+# A night's worth of damaged inputs, taken up where it was stopped; then a fuzzer that looks for new paths in the readers.
+FUZZ_CASES ?= 5000
+FUZZ_SECONDS ?= 1800
+fuzz: $(READY)
+	$(BIN)/python Testing/fuzz/run.py --cases $(FUZZ_CASES) --workers 2 --results fuzz.jsonl
+
+fuzz-guided: $(READY)
+	$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet 'atheris>=3.0'
+	$(BIN)/python Testing/fuzz/guided.py --seconds $(FUZZ_SECONDS) --corpus .fuzz-corpus
 
 # Needs uv; the lock holds versions only, so that it installs from whatever index a site uses. What CUDA builds of torch
 # bring along is left to torch itself: a CPU build needs none of it.

@@ -83,9 +83,7 @@ class DVHMetricsModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Build the panel once."""
         ScriptedLoadableModuleWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/DVHMetricsModule.ui"))
-        self.tabs = qt.QTabWidget()
-        self.tabs.addTab(panel, _("This patient"))
-        self.layout.addWidget(self.tabs)
+        self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
         kinds = ctk.ctkPathLineEdit
@@ -107,15 +105,12 @@ class DVHMetricsModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.constraintsTable.connect("cellClicked(int,int)", self.onConstraintClicked)
         self.ui.copyButton.connect("clicked(bool)", self.onCopy)
         self.ui.saveButton.connect("clicked(bool)", self.onSave)
-        self.cohort = self.logic.cohortTab(self.resourcePath("cohort_requirements.txt"), self.initializeParameterNode)
-        self.tabs.addTab(self.cohort.root, _("Cohort"))
         self.showOutcome(None)
         self.initializeParameterNode()
 
     def cleanup(self):
         """Stop a computation under way and let go of the scene."""
         self._cancelled = True
-        self.cohort.cleanup()
         self.removeObservers()
 
     def enter(self):
@@ -471,12 +466,6 @@ class DVHMetricsModuleLogic(ScriptedLoadableModuleLogic):
         title = _("Dose-volume histograms of {dose}").format(dose=parameters.doseVolume.GetName())
         save(pathlib.Path(parameters.csvFile), tables, title=title, notes=self.notes(outcome))
 
-    def cohortTab(self, requirements, onOpened):
-        """Return the tab for a database of many patients."""
-        from DVHMetricsModuleLib.panel.cohort_tab import CohortTab
-
-        return CohortTab(requirements, onOpened)
-
     def chartView(self):
         """Return the view node of the panel's chart."""
         view = slicer.mrmlScene.GetSingletonNode("InTrEPIDDVH", "vtkMRMLPlotViewNode")
@@ -494,14 +483,7 @@ class DVHMetricsModuleTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         """Run every step on an empty scene."""
-        for step in (
-            self.test_numbers,
-            self.test_tables,
-            self.test_reasons,
-            self.test_panel,
-            self.test_cancel,
-            self.test_cohort,
-        ):
+        for step in (self.test_numbers, self.test_tables, self.test_reasons, self.test_panel, self.test_cancel):
             slicer.mrmlScene.Clear()
             step()
         self.delayDisplay("All tests passed")
@@ -609,12 +591,6 @@ class DVHMetricsModuleTest(ScriptedLoadableModuleTest):
         parameters.metrics = "D95%, nonsense"
         assert "nonsense" in widget.ui.metricsProblemLabel.text
         assert not widget.ui.computeButton.enabled
-
-    def test_cohort(self):
-        """A patient of a database is found, asked about and opened."""
-        from DVHMetricsModuleLib.panel.cohort_self_test import run
-
-        run(slicer.util.getModuleWidget("DVHMetricsModule"))
 
     def test_cancel(self):
         """A cancelled computation leaves no node behind."""

@@ -130,7 +130,7 @@ def library_from_json(raw: bytes, source: str) -> Library:
     """Decode and check a library; ``source`` names it in messages."""
     try:
         library = msgspec.json.decode(raw, type=Library)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableFile(f"{source} is no constraint library: {error}.") from None
     if library.schema != SCHEMA:
         raise UnreadableFile(f"{source} follows the schema '{library.schema}'; expected '{SCHEMA}'.")

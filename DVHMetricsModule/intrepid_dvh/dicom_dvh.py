@@ -8,7 +8,18 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from intrepid_dvh.curve import DVH, DoseStatistics
-from intrepid_rt.dicom_file import Source, decimals, integer, items, label, number, read_dataset, referenced_uid, text
+from intrepid_rt.dicom_file import (
+    Source,
+    collecting,
+    decimals,
+    integer,
+    items,
+    label,
+    number,
+    read_dataset,
+    referenced_uid,
+    text,
+)
 from intrepid_rt.errors import MissingObject, UnreadableFile
 
 # A bin more or less at the end of a curve is rounding, not another unit.
@@ -53,16 +64,17 @@ def read_dvhs(
     DICOM PS3.3 C.8.8.4 (RT DVH module): DVHData holds bin widths and volumes in turn; the volume of a cumulative bin is
     taken as that receiving at least the bin's lower edge.
     """
-    dataset = read_dataset(source, modality="RTDOSE")
-    stored = items(dataset, "DVHSequence")
-    if not stored:
-        raise MissingObject(f"{label(dataset)} holds no DVH (DVHSequence). Compute them from the structure set.")
-    curves = [_curve(dataset, item) for item in stored]
-    scale = _scale(dataset, stored, curves, prescription_gy)
-    return tuple(
-        _dvh(dataset, item, curve, scale, names or {}, prescription_gy)
-        for item, curve in zip(stored, curves, strict=True)
-    )
+    with collecting([]):  # oddities of the header are noted where the dose itself is read
+        dataset = read_dataset(source, modality="RTDOSE")
+        stored = items(dataset, "DVHSequence")
+        if not stored:
+            raise MissingObject(f"{label(dataset)} holds no DVH (DVHSequence). Compute them from the structure set.")
+        curves = [_curve(dataset, item) for item in stored]
+        scale = _scale(dataset, stored, curves, prescription_gy)
+        return tuple(
+            _dvh(dataset, item, curve, scale, names or {}, prescription_gy)
+            for item, curve in zip(stored, curves, strict=True)
+        )
 
 
 def _curve(dataset: Dataset, item: Dataset) -> tuple[NDArray, NDArray]:

@@ -145,7 +145,7 @@ def load_profile(path: str | Path) -> MachineProfile:
     path = Path(path)
     try:
         profile = msgspec.json.decode(read_small_bytes(path), type=MachineProfile)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableFile(
             f"{path} is not a machine profile: {error}. Make one with 'intrepid commission FOLDER --out PROFILE.json'."
         ) from error

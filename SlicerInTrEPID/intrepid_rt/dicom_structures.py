@@ -43,6 +43,9 @@ def read_structure_set(source: Source) -> StructureSet:
             _structure(dataset, roi, contours, observations, notes) for roi in items(dataset, "StructureSetROISequence")
         )
         _note_names(structures, notes)
+        strays = set(contours) - {structure.number for structure in structures}
+        if strays:
+            notes.append(f"{len(strays)} set(s) of contours belong to no ROI of {label(dataset)} and were left out.")
         return StructureSet(
             label=text(dataset, "StructureSetLabel"),
             sop_instance_uid=text(dataset, "SOPInstanceUID"),

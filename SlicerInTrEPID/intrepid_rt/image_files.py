@@ -1,6 +1,7 @@
 """Doses and other scalar images in NRRD, NIfTI or MetaImage files, and doses from whichever format a file has."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from intrepid_rt.atomic import replacing
 from intrepid_rt.dicom_dose import read_dose
 from intrepid_rt.errors import InvalidSetting, UnreadableFile, UnsupportedGeometry
 from intrepid_rt.grids import DoseGrid, Grid, affine_from_axes
+from intrepid_rt.metaimage_check import require_whole_metaimage
 
+_LARGEST_COMPRESSION = 1000  # samples per byte; far above what zlib reaches on a dose that varies
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 
 
@@ -43,7 +46,12 @@ def read_image(path: str | Path) -> Grid:
         raise UnreadableFile(f"{path} is no file. Check the path.")
     if path.suffix.lower() == ".gz":
         _require_whole_gzip(path)
+    elif path.suffix.lower() in (".mha", ".mhd"):
+        require_whole_metaimage(path)
+    # What the library has to say about a damaged header goes to standard error, line by line; the refusal says it once.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
+        _require_plausible_size(path)
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise UnreadableFile(
@@ -56,6 +64,21 @@ def read_image(path: str | Path) -> Grid:
         )
     values = sitk.GetArrayFromImage(image)
     return Grid(values if values.ndim == 3 else values[None], _index_to_lps(image))
+
+
+def _require_plausible_size(path: Path) -> None:
+    """Refuse a header that claims more samples than its file can hold, before memory is set aside for them."""
+    import SimpleITK as sitk  # noqa: N813
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    samples = math.prod(reader.GetSize()) * reader.GetNumberOfComponents()
+    # The samples of a detached header lie in another file beside it.
+    files = path.parent.iterdir() if path.suffix.lower() in (".nhdr", ".mhd") else (path,)
+    held = sum(file.stat().st_size for file in files if file.is_file())
+    if samples > _LARGEST_COMPRESSION * held:
+        raise UnreadableFile(f"{path} claims {samples} samples in {held} bytes: damaged. Export it again.")
 
 
 def _require_whole_gzip(path: Path) -> None:

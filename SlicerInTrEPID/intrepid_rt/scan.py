@@ -51,7 +51,7 @@ def scan(folder: str | Path) -> list[Study]:
         The folder does not exist or holds no file, or no DICOM object of radiotherapy or CT.
     """
     folder = Path(folder)
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     if not paths:
         what = "is empty" if folder.is_dir() else "is no folder"
         raise MissingObject(f"{folder} {what}; expected DICOM files of a treatment. Check the path.")

@@ -145,7 +145,8 @@ def _read(_path: Path, study: Path) -> dict[str, object]:
     from intrepid_cli.verification.settings import VerificationSettings
     from intrepid_rt.scan import scan
 
-    found = read_inputs(select(scan(study)), VerificationSettings(study, study))
+    studies = scan(study)
+    found = read_inputs(select(studies), VerificationSettings(study, study))
     frames = [frame for _, frame in found.beams]
     structures = found.structure_set.structures if found.structure_set else ()
     numbers = {
@@ -158,6 +159,8 @@ def _read(_path: Path, study: Path) -> dict[str, object]:
     }
     said = [*found.notes, *(str(warning) for frame in frames for warning in frame.warnings)]
     said += [note for structure in (found.structure_set,) if structure for note in structure.notes]
+    # As verification.verify does: what was not used is a warning of the report.
+    said += [f"{path.name} was not used: {reason}" for one in studies for path, reason in one.unused]
     return {**numbers, "warnings": said}
 
 

@@ -141,7 +141,7 @@ def _wrong_vr(dataset: Dataset, tag: Tag, rng: random.Random) -> None:
 
 def _wrong_vm(dataset: Dataset, tag: Tag, rng: random.Random) -> None:
     if tag in dataset and dataset[tag].VR in ("DS", "IS", "CS", "UI", "LO"):
-        count = rng.choice((2, 7, 100))
+        count = rng.choice([number for number in (2, 7, 100) if number != dataset[tag].VM])
         _raw(dataset, tag, dataset[tag].VR, b"\\".join([b"1"] * count) + b" " * ((2 * count - 1) % 2))
 
 

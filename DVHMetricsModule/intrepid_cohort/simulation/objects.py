@@ -14,6 +14,8 @@ from intrepid_rt.dicom_new_object import decimal, item, new_object, reference
 _CT_PIXELS = 16
 _DOSE_MM = 10.0
 
+_DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"  # retired, and still what the study of a structure set is said to be
+
 
 @dataclass(frozen=True)
 class Person:
@@ -87,6 +89,7 @@ def ct_slices(image_set: ImageSet) -> list[Dataset]:
         one.ImagePositionPatient = [decimal(x), decimal(y), decimal(z + number * SLICE_MM)]
         one.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
         one.PixelSpacing, one.SliceThickness, one.KVP = ["14", "20"], decimal(SLICE_MM), "120"
+        one.AcquisitionNumber, one.Laterality = 1, ""
         one.AcquisitionDate = image_set.person.study_day.strftime("%Y%m%d")
         one.RescaleSlope, one.RescaleIntercept = "1", "-1024"
         _set_pixels(one, np.full((_CT_PIXELS, _CT_PIXELS), 1024, np.uint16))
@@ -100,8 +103,13 @@ def structure_set(image_set: ImageSet) -> Dataset:
     made = _new(image_set, "RTSTRUCT", "structures")
     made.StructureSetLabel, made.ApprovalStatus = "CT 1", "UNAPPROVED"
     made.StructureSetDate, made.StructureSetTime = person.study_day.strftime("%Y%m%d"), "101500"
-    series = item(SeriesInstanceUID=image_set.uid("ct series"))
-    study = item(ReferencedSOPInstanceUID=image_set.uid("study"), RTReferencedSeriesSequence=[series])
+    slices = [reference("CT", image_set.uid("ct", number)) for number in range(SLICES)]
+    series = item(SeriesInstanceUID=image_set.uid("ct series"), ContourImageSequence=slices)
+    study = item(
+        ReferencedSOPClassUID=_DETACHED_STUDY,
+        ReferencedSOPInstanceUID=image_set.uid("study"),
+        RTReferencedSeriesSequence=[series],
+    )
     made.ReferencedFrameOfReferenceSequence = [
         item(FrameOfReferenceUID=image_set.uid("frame"), RTReferencedStudySequence=[study])
     ]
@@ -114,7 +122,9 @@ def structure_set(image_set: ImageSet) -> Dataset:
 def _add_roi(made: Dataset, number: int, organ: Organ, image_set: ImageSet) -> None:
     name = organ.variants[image_set.person.language]
     frame = image_set.uid("frame")
-    made.StructureSetROISequence.append(item(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=frame))
+    made.StructureSetROISequence.append(
+        item(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=frame, ROIGenerationAlgorithm="MANUAL")
+    )
     drawn = [
         item(
             ContourGeometricType="CLOSED_PLANAR",
@@ -125,7 +135,12 @@ def _add_roi(made: Dataset, number: int, organ: Organ, image_set: ImageSet) -> N
     ]
     made.ROIContourSequence.append(item(ReferencedROINumber=number, ContourSequence=drawn))
     made.RTROIObservationsSequence.append(
-        item(ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType=organ.interpreted_type)
+        item(
+            ObservationNumber=number,
+            ReferencedROINumber=number,
+            RTROIInterpretedType=organ.interpreted_type,
+            ROIInterpreter="",
+        )
     )
 
 
@@ -133,6 +148,9 @@ def plan(image_set: ImageSet, spec: PlanSpec) -> Dataset:
     """RTPLAN with a beam per meterset, static or arc."""
     made = _new(image_set, "RTPLAN", "plan", spec.key)
     made.RTPlanLabel, made.ApprovalStatus, made.RTPlanGeometry = spec.label, spec.approval, "PATIENT"
+    if spec.approval != "UNAPPROVED":
+        made.ReviewDate, made.ReviewTime = image_set.person.study_day.strftime("%Y%m%d"), "130000"
+        made.ReviewerName = "Reviewer^Synthetic"
     made.RTPlanDate, made.RTPlanTime = image_set.person.study_day.strftime("%Y%m%d"), "120000"
     made.ReferencedStructureSetSequence = [reference("RTSTRUCT", image_set.uid("structures"))]
     made.PatientSetupSequence = [item(PatientSetupNumber=1, PatientPosition="HFS")]
@@ -175,6 +193,7 @@ def _beam(image_set: ImageSet, number: int, spec: PlanSpec) -> Dataset:
         BeamNumber=number, BeamName=f"Field {number}", BeamType="DYNAMIC" if spec.arc else "STATIC",
         RadiationType="PHOTON", TreatmentMachineName=f"{image_set.person.centre}-L1", PrimaryDosimeterUnit="MU",
         SourceAxisDistance="1000", TreatmentDeliveryType="TREATMENT", FinalCumulativeMetersetWeight="1",
+        NumberOfWedges=0, NumberOfCompensators=0, NumberOfBoli=0, NumberOfBlocks=0,
         NumberOfControlPoints=len(points), BeamLimitingDeviceSequence=devices, ControlPointSequence=points,
     )  # fmt: skip
 
@@ -195,7 +214,7 @@ def dose(image_set: ImageSet, spec: PlanSpec) -> Dataset:
         [decimal(v) for v in first],
         ["1", "0", "0", "0", "1", "0"],
     )
-    made.PixelSpacing = [decimal(_DOSE_MM)] * 2
+    made.PixelSpacing, made.SliceThickness = [decimal(_DOSE_MM)] * 2, decimal(_DOSE_MM)
     made.NumberOfFrames, made.FrameIncrementPointer = int(count[2]), 0x3004000C
     made.GridFrameOffsetVector = [decimal(_DOSE_MM * k) for k in range(count[2])]
     _set_pixels(made, np.rint(dose_gy / scaling).astype(np.uint16))

@@ -13,7 +13,8 @@ from intrepid_dvh.text.record import HEADER_FIELDS, Columns, dvh_of, unknown
 from intrepid_rt.errors import UnreadableFile
 
 _LARGEST_NUMBER = 1e12
-_LEFT_AT_END = 0.02  # tables whose last row holds the maximum dose end with the volume of one bin
+_BINS_MAY_MISS_PERCENT = 2.0  # stated volumes are rounded
+_LEFT_AT_END = 1e-6  # of the volume: rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ def _finished(section: Section, notes: tuple[str, ...], path: Path) -> DVH:
         header,
         cumulative,
         differential=differential,
-        warnings=(*section.warnings, *notes, *_rises(cumulative), *_breaks_off(cumulative)),
+        warnings=(*section.warnings, *notes, *_rises(cumulative), *_breaks_off(cumulative), *_sum(section, cumulative)),
     )
     dvh = replace(dvh, volume_outside_dose_cc=(header["structVol"] or 0.0) * section.outside_percent / 100)
     if dvh.patient_id:
@@ -151,6 +152,14 @@ def _rises(cumulative: Columns) -> tuple[str, ...]:
     if is_cumulative(cumulative):
         return ()
     return ("The cumulative volume rises with dose in places; metrics there are not reliable.",)
+
+
+def _sum(section: Section, cumulative: Columns) -> tuple[str, ...]:
+    """Note a differential table whose bins do not add up to the structure."""
+    whole = cumulative.volume_percent[0] if section.is_differential else 100.0
+    if np.isnan(whole) or abs(whole - 100.0) <= _BINS_MAY_MISS_PERCENT:
+        return ()
+    return (f"The bins of the table add up to {whole:.4g} % of the structure: the file may be cut short.",)
 
 
 def _breaks_off(cumulative: Columns) -> tuple[str, ...]:

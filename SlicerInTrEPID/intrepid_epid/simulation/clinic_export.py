@@ -62,7 +62,7 @@ def write_ct(folder: Path, hounsfield: NDArray, origin_lps_mm: NDArray, voxel_mm
     for number, plane in enumerate(hounsfield):
         made = who.object("CT", number, series="CT", number=number + 1)
         made.ImageType, made.PatientPosition, made.KVP = ["ORIGINAL", "PRIMARY", "AXIAL"], "HFS", "120"
-        made.AcquisitionNumber = 1
+        made.AcquisitionNumber, made.Laterality = 1, ""
         position = origin_lps_mm + np.array([0, 0, number * voxel_mm])
         made.ImagePositionPatient = [decimal(v) for v in position]
         made.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def deidentify_folder(
     result, identifiers = DeidentifiedFolder(), Identifiers(key)
     sources = _survey(source, identifiers, options, key, result, keep_flagged=keep_flagged)
     result.identifiers_searched = len(identifiers)
+    made = [place for place in (target, *target.parents) if not place.exists()]
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target) as stage:
@@ -91,6 +93,11 @@ def deidentify_folder(
         raise OutputNotWritable(
             f"{target} could not be written: {error.strerror or error}. Free space or choose another output folder."
         ) from error
+    finally:
+        # Empty only if nothing was written: a run without result leaves no folder that looks like one.
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()
     return result
 
 
