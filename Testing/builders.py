@@ -303,7 +303,7 @@ def _beam_item(number: int, beam: BeamSpec) -> Dataset:
 
 def _control_point(index: int, count: int, beam: BeamSpec) -> Dataset:
     """State everything in the first control point, later only what changes, as planning systems do."""
-    point = item(ControlPointIndex=index, CumulativeMetersetWeight=str(index / (count - 1)))
+    point = item(ControlPointIndex=index, CumulativeMetersetWeight=f"{index / (count - 1):.10g}")
     positions = []
     if index == 0:
         point.NominalBeamEnergy, point.GantryAngle = "6", str(beam.gantry_deg[0])

@@ -13,7 +13,7 @@ from intrepid_epid.simulation.materials import mass_attenuation_cm2_g
 from intrepid_epid.transit import PrimaryBeam
 from intrepid_rt.portal_image import PortalImage
 
-_DARK = 1e-5  # of the highest fluence: below it nothing is released
+_DARK = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,13 @@ def released_energy(beam: PrimaryBeam, fluence: PortalImage) -> ReleasedEnergy:
     return ReleasedEnergy(released[0], released[1])
 
 
-def add_released_energy(released_gy: NDArray, beam: PrimaryBeam, fluence: PortalImage) -> None:
-    """Add the energy that one fluence releases, see `released_energy`, to an array (2, nz, ny, nx) of float32."""
+def add_released_energy(
+    released_gy: NDArray, beam: PrimaryBeam, fluence: PortalImage, *, dark: float | None = None
+) -> None:
+    """Add the energy that one fluence releases, see `released_energy`, to an array (2, nz, ny, nx) of float32.
+
+    Fluence up to ``dark`` (photons per cm2; a hundred thousandth of the highest if not given) releases nothing.
+    """
     grid, energy = beam.anatomy.density, beam.spectrum.energy_mev
     per_photon = beam.spectrum.weight * energy * mass_attenuation_cm2_g("water", energy) * GY_PER_MEV_G
     share = primary_share(energy)
@@ -63,7 +68,7 @@ def add_released_energy(released_gy: NDArray, beam: PrimaryBeam, fluence: Portal
         origin,
         np.ascontiguousarray(fluence.values, np.float64),
         plane,
-        _DARK * float(fluence.values.max()),
+        _DARK * float(fluence.values.max()) if dark is None else dark,
         beam.attenuation_cm2_g.astype(np.float32),
         np.stack([per_photon * share, per_photon * (1 - share)]).astype(np.float32),
         released_gy,

@@ -1,5 +1,6 @@
 """Signal behind a patient to portal dose, by physics: scatter taken off, hardening corrected, scatter dose put back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import fft
 from intrepid_epid.beam_model import PANEL, WATER, readings_gy_cm2
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.patient_scatter import single_scatter
-from intrepid_epid.point_spread import padded_shape, radial_frequency_per_mm, spread, transfer
+from intrepid_epid.point_spread import padded_shape, radial_frequency_per_mm, transfer
 from intrepid_epid.portal_dose import radial_gain
 from intrepid_epid.simulation.detector_kernels import Spread
 from intrepid_epid.simulation.detector_kernels import spread as detector_spread
@@ -38,28 +39,53 @@ def transit_portal_dose(signal: PortalImage, profile: MachineProfile, beam: Prim
     The profile's kernel holds for the open beam. Behind a patient the beam is harder and holds scatter, to which panel
     and water respond differently and which spread otherwise; all of it is corrected with the anatomy that was crossed.
     """
-    readings = readings_gy_cm2(beam.spectrum.energy_mev)
-    open_reading = beam.spectrum.weight @ readings
-    calibrated = signal.values * radial_gain(signal, profile.radial_factors)
-    thickness = beam.thickness_g_cm2(beam.pixel_positions_lps_mm(signal))
-    transmission = beam.transmitted(thickness, readings) / open_reading
-    panel, water = transmission[..., 0], transmission[..., 1]
-    fluence = signal.with_values(np.clip(calibrated, 0, None) / panel)
-    mean_thickness = np.average(thickness.reshape(-1, thickness.shape[-1]), axis=0, weights=fluence.values.ravel())
-    scatter = _scatter(fluence, beam, mean_thickness) / open_reading[:, None, None]
+    return transit_portal_doses([signal], profile, [beam], beam)[0]
+
+
+def transit_portal_doses(
+    signals: Sequence[PortalImage], profile: MachineProfile, beams: Sequence[PrimaryBeam], middle: PrimaryBeam
+) -> list[TransitPortalDose]:
+    """Turn images of one imager, taken along neighbouring directions, into absorbed dose.
+
+    Attenuation is that of every image's own direction; scatter and hardening, which change little over a few degrees,
+    are those of all images together along the direction of ``middle``, shared out by fluence.
+    """
+    readings = readings_gy_cm2(middle.spectrum.energy_mev)
+    open_reading = middle.spectrum.weight @ readings
+    gain = radial_gain(signals[0], profile.radial_factors)
+    calibrated = [signal.values * gain for signal in signals]
+    thickness = [
+        beam.thickness_g_cm2(beam.pixel_positions_lps_mm(signal)) for signal, beam in zip(signals, beams, strict=True)
+    ]
+    transmission = [beam.transmitted(t, readings) / open_reading for t, beam in zip(thickness, beams, strict=True)]
+    arriving = [np.clip(c, 0, None) / t[..., 0] for c, t in zip(calibrated, transmission, strict=True)]
+    fluence = signals[0].with_values(np.sum(arriving, axis=0))
+    total = float(fluence.values.sum())
+    in_beam = np.sum([np.tensordot(a, t, axes=2) for a, t in zip(arriving, thickness, strict=True)], axis=0)
+    # An image without signal still needs numbers, which then multiply nothing.
+    mean_thickness = in_beam / total if total > 0 else thickness[0].mean(axis=(0, 1))
+    scatter = _scatter(fluence, middle, mean_thickness) / open_reading[:, None, None]
+    share = [float(a.sum()) / total if total > 0 else 0.0 for a in arriving]
     # Scatter is linear in the fluence, whose first estimate still contained the scatter itself.
-    primary = np.clip(calibrated - scatter[0], 0, None)
-    scatter *= (primary / panel).sum() / fluence.values.sum()
-    primary = calibrated - scatter[0]
-    hardened = beam.spectrum.weight * np.exp(-(mean_thickness @ beam.attenuation_cm2_g))
-    reshaped = _reshaped(primary * water / panel, signal, beam, hardened)
-    primary_gy = _dose(reshaped, signal, profile)
-    return TransitPortalDose(
-        total_gy=signal.with_values(primary_gy + _dose(scatter[1], signal, profile), unit="Gy"),
-        primary_gy=signal.with_values(primary_gy, unit="Gy"),
-        water_spread=_detector_spread(WATER, beam, hardened),
-        thickness_g_cm2=thickness,
-    )
+    primary = [np.clip(c - part * scatter[0], 0, None) for c, part in zip(calibrated, share, strict=True)]
+    remaining = sum(float((p / t[..., 0]).sum()) for p, t in zip(primary, transmission, strict=True))
+    scatter *= remaining / total if total > 0 else 0.0
+    hardened = middle.spectrum.weight * np.exp(-(mean_thickness @ middle.attenuation_cm2_g))
+    to_dose = _dose_transfer(signals[0], profile)
+    to_primary_dose = to_dose * _reshaping(signals[0], middle, hardened)
+    scatter_gy = _filtered(scatter[1], to_dose)
+    made = []
+    for signal, c, part, t, thick in zip(signals, calibrated, share, transmission, thickness, strict=True):
+        primary_gy = _filtered((c - part * scatter[0]) * t[..., 1] / t[..., 0], to_primary_dose)
+        made.append(
+            TransitPortalDose(
+                total_gy=signal.with_values(primary_gy + part * scatter_gy, unit="Gy"),
+                primary_gy=signal.with_values(primary_gy, unit="Gy"),
+                water_spread=_detector_spread(WATER, middle, hardened),
+                thickness_g_cm2=thick,
+            )
+        )
+    return made
 
 
 def _scatter(fluence: PortalImage, beam: PrimaryBeam, mean_thickness: NDArray) -> NDArray:
@@ -71,26 +97,31 @@ def _scatter(fluence: PortalImage, beam: PrimaryBeam, mean_thickness: NDArray) -
     return once * multiple_scatter_factor(float(mean_thickness.sum()), float(side_cm))[:, None, None]
 
 
-def _reshaped(primary: NDArray, geometry: PortalImage, beam: PrimaryBeam, hardened: NDArray) -> NDArray:
-    """Undo that the hardened beam spreads otherwise in panel and water than the open beam of the commissioning."""
-    shape = padded_shape(primary.shape)
-    frequency = radial_frequency_per_mm(shape, geometry.pixel_spacing_mm)
+def _reshaping(geometry: PortalImage, beam: PrimaryBeam, hardened: NDArray) -> NDArray:
+    """Transfer that undoes that the hardened beam spreads otherwise in panel and water than that of commissioning."""
+    frequency = _frequency(geometry)
 
     def contrast(detector: str, weight: NDArray) -> NDArray:
         terms = _detector_spread(detector, beam, weight)
         return np.asarray(sum(w * transfer(frequency, s) for s, w in zip(terms.widths_mm, terms.weights, strict=True)))
 
     open_ = beam.spectrum.weight
-    ratio = contrast(WATER, hardened) * contrast(PANEL, open_) / (contrast(WATER, open_) * contrast(PANEL, hardened))
-    rows, columns = primary.shape
-    return fft.irfft2(fft.rfft2(primary, shape) * ratio, shape)[:rows, :columns]
+    return contrast(WATER, hardened) * contrast(PANEL, open_) / (contrast(WATER, open_) * contrast(PANEL, hardened))
+
+
+def _dose_transfer(geometry: PortalImage, profile: MachineProfile) -> NDArray:
+    frequency = _frequency(geometry)
+    return np.asarray(sum(term.gy_per_signal * transfer(frequency, term.width_mm) for term in profile.spread))
+
+
+def _frequency(geometry: PortalImage) -> NDArray:
+    return radial_frequency_per_mm(padded_shape(geometry.values.shape), geometry.pixel_spacing_mm)
+
+
+def _filtered(image: NDArray, by: NDArray) -> NDArray:
+    shape, (rows, columns) = padded_shape(image.shape), image.shape
+    return fft.irfft2(fft.rfft2(image, shape, workers=-1) * by, shape, workers=-1)[:rows, :columns]
 
 
 def _detector_spread(detector: str, beam: PrimaryBeam, weight: NDArray) -> Spread:
     return detector_spread(detector, beam.spectrum.energy_mev.clip(0.05, 20.0), weight)
-
-
-def _dose(signal: NDArray, geometry: PortalImage, profile: MachineProfile) -> NDArray:
-    widths = [term.width_mm for term in profile.spread]
-    weights = [term.gy_per_signal for term in profile.spread]
-    return spread(signal, geometry.pixel_spacing_mm, widths, weights)

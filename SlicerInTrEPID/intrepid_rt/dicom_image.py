@@ -31,6 +31,10 @@ class PortalHeader:
     acquired: datetime | None
     meterset_mu: float | None
     frame_of_reference_uid: str
+    series_uid: str = ""
+    instance_number: int | None = None
+    n_frames: int = 1
+    meterset_weights: tuple[float, float] | None = None  # cumulative, at start and end of the image
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,16 @@ def portal_header(dataset: Dataset) -> PortalHeader:
         acquired=_acquired(dataset),
         meterset_mu=_meterset_mu(dataset),
         frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
+        series_uid=text(dataset, "SeriesInstanceUID"),
+        instance_number=integer(dataset, "InstanceNumber"),
+        n_frames=max(integer(dataset, "NumberOfFrames") or 1, 1),
+        meterset_weights=_meterset_weights(dataset),
     )
+
+
+def _meterset_weights(dataset: Dataset) -> tuple[float, float] | None:
+    start, end = (number(dataset, f"{side}CumulativeMetersetWeight") for side in ("Start", "End"))
+    return (start, end) if start is not None and end is not None else None
 
 
 def _acquired(dataset: Dataset) -> datetime | None:
@@ -73,9 +86,10 @@ def _acquired(dataset: Dataset) -> datetime | None:
         date = text(dataset, prefix + "Date").replace(".", "")
         if len(date) != 8 or not date.isdigit():
             continue
-        time = text(dataset, prefix + "Time").split(".")[0].replace(":", "").ljust(6, "0")[:6]
+        clock, _, fraction = text(dataset, prefix + "Time").replace(":", "").partition(".")
+        time = clock.ljust(6, "0")[:6] + (fraction or "0")[:6]
         try:
-            return datetime.strptime(date + time, "%Y%m%d%H%M%S")
+            return datetime.strptime(date + time, "%Y%m%d%H%M%S%f")
         except ValueError:
             continue
     return None

@@ -13,6 +13,7 @@ from intrepid_rt.dicom_image import portal_header
 from intrepid_rt.dicom_plan import read_plan
 from intrepid_rt.dicom_structures import frame_of_reference_uid, referenced_ct_series_uid
 from intrepid_rt.errors import MissingObject, UnusableInput
+from intrepid_rt.frame_table import FRAME_TABLE, raw_header
 from intrepid_rt.portal_matching import match_portal_images
 from intrepid_rt.study import CTFiles, DoseFile, PlanFile, PortalFile, StructureSetFile, Study
 
@@ -56,6 +57,7 @@ def scan(folder: str | Path) -> list[Study]:
         what = "is empty" if folder.is_dir() else "is no folder"
         raise MissingObject(f"{folder} {what}; expected DICOM files of a treatment. Check the path.")
     patients: dict[str, _Found] = defaultdict(_Found)
+    raw, paths = _raw_frames(paths)
     strangers: list[tuple[Path, str]] = []
     for path in paths:
         try:
@@ -67,10 +69,39 @@ def scan(folder: str | Path) -> list[Study]:
             found.notes.extend(f"{path.name}: {note}" for note in notes)
         except UnusableInput as error:
             strangers.append((path, str(error)))
+    strangers += _give_to_their_plan(raw, patients)
     studies = [_study(patient_id, found, strangers) for patient_id, found in patients.items()]
     if not studies:
         raise MissingObject(f"{folder} holds no DICOM object: {len(paths)} file(s), for example {strangers[0][1]}")
     return studies
+
+
+def _raw_frames(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Part the tables of raw panel frames, with what they speak for, from all other files."""
+    tables = [path for path in paths if path.name == FRAME_TABLE]
+    folders = {path.parent for path in tables}
+    spoken_for = (".his", ".xml")
+    others = [
+        p for p in paths if not (p.parent in folders and p.suffix.lower() in spoken_for) and p.name != FRAME_TABLE
+    ]
+    return tables, others
+
+
+def _give_to_their_plan(tables: list[Path], patients: dict[str, _Found]) -> list[tuple[Path, str]]:
+    """Add raw frames to the patient whose plan they name; returns those that name none, with the reason."""
+    strangers = []
+    for path in tables:
+        try:
+            header = raw_header(path)
+        except UnusableInput as error:
+            strangers.append((path, str(error)))
+            continue
+        owners = [f for f in patients.values() if any(p.sop_instance_uid == header.plan_uid for p in f.plans)]
+        if owners:
+            owners[0].images.append(PortalFile(path, header))
+        else:
+            strangers.append((path, f"{path.parent.name}: no RTPLAN {header.plan_uid} is in the folder"))
+    return strangers
 
 
 def _take(path: Path, dataset: Dataset, found: _Found) -> None:

@@ -90,13 +90,24 @@ class ForwardCheck:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class DeliverySummary:
+    """How many frames made up the image of a beam, how many were lost or stored twice, and by what they were placed."""
+
+    frames: int
+    dropped: int = 0
+    doubled: int = 0
+    placed_by: str = ""  # empty where all frames share one direction
+
+
 @dataclass(frozen=True, eq=False)
 class BeamResult:
     """One beam: what the imager saw and the dose that was reconstructed from it.
 
     ``epid`` is the calibrated signal, ``portal_dose`` and ``planned_portal_dose`` lie in the imager plane (Gy, or
     relative if the verification is), ``gamma_2d`` compares these two. ``frame`` is the gantry system of the image.
-    ``planned_portal_source`` says where the planned portal dose comes from.
+    ``planned_portal_source`` says where the planned portal dose comes from, ``delivery`` tells of the frames of a beam
+    that was imaged in parts. ``frame`` of an arc is that of its first control point.
     """
 
     number: int
@@ -117,6 +128,7 @@ class BeamResult:
     notes: tuple[str, ...] = ()
     planned_portal_source: str = ""
     forward_check: ForwardCheck | None = None
+    delivery: DeliverySummary | None = None
 
     @property
     def isocentre_lps_mm(self) -> NDArray:

@@ -44,7 +44,7 @@ def test_elekta_iview():
     assert middle < 0.8 * frame.repaired.values.max()
     # The panel's first column is dead in a stretch; nothing else is.
     assert set(np.nonzero(frame.dead)[1]) == {0}
-    assert frame.acquired.isoformat() == "2015-08-03T11:44:26"
+    assert frame.acquired.isoformat() == "2015-08-03T11:44:26.484000"
     assert any("pixel factor" in warning for warning in frame.warnings)
 
 

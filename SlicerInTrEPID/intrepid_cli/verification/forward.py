@@ -19,6 +19,7 @@ from intrepid_rt.plan import Beam
 from intrepid_rt.verification import BeamResult, ErrorCause, ForwardCheck
 
 PREDICTED = "predicted by InTrEPID's own forward physics, not by the planning system"
+ARC = "The portal dose of an arc is not predicted."
 NO_PROFILE = "Without a machine profile the dose is relative, and no portal dose is predicted."
 
 
@@ -43,6 +44,8 @@ def forward_checked(
 
 def _predicted(plan: Beam, beam: BeamResult, tools: ReconstructionTools, way: PrimaryBeam) -> ForwardPortalDose | str:
     """Return the prediction, or why there is none."""
+    if plan.is_arc:
+        return ARC
     try:
         return forward_portal_dose(plan, beam.portal_dose, tools.profile, way)
     except UnusableInput as error:

@@ -1,6 +1,7 @@
 """Reading what was selected."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import reduce
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy import ndimage
 from intrepid_cli.verification.selection import Selection
 from intrepid_cli.verification.settings import VerificationSettings
 from intrepid_cli.verification.suitability import refuse_unsuitable
+from intrepid_epid.delivery.frames import FrameSeries
+from intrepid_epid.delivery.reading import read_frames
 from intrepid_epid.machine_profile import MachineProfile, load_profile
 from intrepid_epid.portal_reader import PortalFrame, read_portal_image
 from intrepid_rt.beam_frame import BeamFrame
@@ -33,6 +36,7 @@ AIR_G_CC = 0.0012
 class Inputs:
     """Everything a verification computes with. ``planned`` is the dose of one fraction.
 
+    ``beams`` holds one integrated image each, ``frames`` by beam number the frames of those that came in parts.
     With an anatomy of the day, ``density_g_cc`` is that of the day, in the planning frame.
     """
 
@@ -47,6 +51,7 @@ class Inputs:
     profile: MachineProfile | None
     notes: tuple[str, ...]
     day: DayAnatomy | None = None
+    frames: Mapping[int, FrameSeries] = field(default_factory=dict)
 
     def patient_on(self, grid: Grid) -> NDArray[np.bool_] | None:
         """Voxels inside the irradiated patient, (nz, ny, nx); None without an outline."""
@@ -74,14 +79,22 @@ def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:
     structures = read_structure_set(selection.structure_set.path) if selection.structure_set else None
     curve, curve_note = _curve(settings, profile)
     density, density_notes = _density(ct.grid, curve, structures)
-    beams = tuple((beam, read_portal_image(image.path)) for beam, image in selection.beams)
+    frames = {
+        number: read_frames([file.path for file in files])
+        for number, files in selection.frames.items()
+        if len(files) > 1 or files[0].header.n_frames > 1
+    }
+    beams = tuple(
+        (beam, frames[beam.number].integrated if beam.number in frames else read_portal_image(image.path))
+        for beam, image in selection.beams
+    )
     for (beam, frame), (_, image) in zip(beams, selection.beams, strict=True):
         refuse_unsuitable(beam, frame, image.path.name, profile)
     planned, dose_notes = _planned(selection, plan)
     if ct.patient_position and ct.patient_position != plan.patient_position:
         dose_notes += (f"The CT was taken {ct.patient_position}, the plan treats {plan.patient_position}.",)
     notes = (*selection.notes, *plan.notes, *ct.notes, *curve_note, *density_notes, *dose_notes)
-    return Inputs(selection, plan, ct, curve, density, structures, beams, planned, profile, notes)
+    return Inputs(selection, plan, ct, curve, density, structures, beams, planned, profile, notes, frames=frames)
 
 
 def _curve(settings: VerificationSettings, profile: MachineProfile | None) -> tuple[CTCurve, tuple[str, ...]]:

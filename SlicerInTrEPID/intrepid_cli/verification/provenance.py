@@ -16,6 +16,7 @@ from intrepid_epid.dose_reconstruction import DOSE_MODELS
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.networks.card import read_card
 from intrepid_epid.networks.registry import find_model
+from intrepid_rt.frame_table import FRAME_TABLE, raw_files
 from intrepid_rt.verification import InputObject, PatientIdentity, PlanIdentity, ProfileIdentity, Provenance
 
 DAY_SETTINGS = ("registration", "setup", "isocentre_mm", "couch_shift", "anatomy_curve", "truncated")
@@ -53,8 +54,10 @@ def _inputs(inputs: Inputs, settings: VerificationSettings) -> Iterator[InputObj
         yield InputObject("RTSTRUCT", file.path.name, file.sop_instance_uid, _sha256([file.path]))
     for dose in chosen.doses:
         yield InputObject("RTDOSE", dose.path.name, dose.sop_instance_uid, _sha256([dose.path]))
-    for _, image in chosen.beams:
+    for image in (image for images in chosen.frames.values() for image in images):
         yield InputObject("RTIMAGE", image.path.name, image.header.sop_instance_uid, _sha256([image.path]))
+        for raw in raw_files(image.path) if image.path.name == FRAME_TABLE else ():
+            yield InputObject("raw frame", raw.name, "", _sha256([raw]))
     if inputs.day is not None:
         files = sorted(inputs.day.paths)
         yield InputObject("CT of the day", f"{len(files)} slices", inputs.day.series_uid, _sha256(files))

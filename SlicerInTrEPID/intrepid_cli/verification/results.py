@@ -50,6 +50,7 @@ def _beam(beam: BeamResult, stem: str) -> Mapping[str, Any]:
         "gamma_2d": [_gamma(outcome) for outcome in beam.gamma_2d],
         "planned_portal_source": beam.planned_portal_source,
         "forward_check": _forward(beam.forward_check) if beam.forward_check is not None else None,
+        "delivery": asdict(beam.delivery) if beam.delivery is not None else None,
         "notes": list(beam.notes),
     }
 

@@ -1,7 +1,7 @@
 """Choosing from a scanned folder what one verification needs, refusing wherever a choice would be a guess."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from intrepid_rt.errors import AmbiguousInput, FrameOfReferenceMismatch, InvalidSetting, MissingObject
@@ -11,7 +11,10 @@ from intrepid_rt.study import CTFiles, DoseFile, PlanFile, PortalFile, Structure
 
 @dataclass(frozen=True)
 class Selection:
-    """The objects of one verification; ``planned_reason`` says why there is no planned dose."""
+    """The objects of one verification; ``planned_reason`` says why there is no planned dose.
+
+    ``beams`` names the first image of every beam, ``frames`` all of them by beam number.
+    """
 
     study: Study
     plan: PlanFile
@@ -21,6 +24,7 @@ class Selection:
     doses: tuple[DoseFile, ...]
     planned_reason: str
     notes: tuple[str, ...]
+    frames: Mapping[int, tuple[PortalFile, ...]]
 
 
 def select(studies: list[Study], assigned: Sequence[tuple[int, str]] = ()) -> Selection:
@@ -33,7 +37,8 @@ def select(studies: list[Study], assigned: Sequence[tuple[int, str]] = ()) -> Se
     MissingObject
         No portal image, plan, CT, or an image for every treatment beam.
     AmbiguousInput
-        Images of several patients or plans, two images of one beam and fraction, or several planned doses.
+        Images of several patients or plans, two images of one beam and fraction that are no frames of one
+        acquisition, or several planned doses.
     FrameOfReferenceMismatch
         The chosen objects do not share one frame of reference.
     """
@@ -46,7 +51,9 @@ def select(studies: list[Study], assigned: Sequence[tuple[int, str]] = ()) -> Se
     if len(doses) > 1:
         notes += (f"No total dose of the plan was found: the planned dose is the sum of its {len(doses)} beam doses.",)
     _check_frames(plan, ct, structure_set, doses)
-    return Selection(study, plan, beams, ct, structure_set, doses, planned_reason, (*by_hand, *notes))
+    firsts = tuple((beam, files[0]) for beam, files in beams)
+    frames = {beam.number: files for beam, files in beams}
+    return Selection(study, plan, firsts, ct, structure_set, doses, planned_reason, (*by_hand, *notes), frames)
 
 
 def with_assignments(study: Study, assigned: Sequence[tuple[int, str]]) -> tuple[Study, tuple[str, ...]]:
@@ -113,7 +120,7 @@ def _plan(study: Study) -> PlanFile:
     return plan
 
 
-def _imaged_beams(study: Study, plan: PlanFile) -> tuple[tuple[Beam, PortalFile], ...]:
+def _imaged_beams(study: Study, plan: PlanFile) -> tuple[tuple[Beam, tuple[PortalFile, ...]], ...]:
     linked = [image for image in study.portal_images if image.link and image.plan_uid == plan.sop_instance_uid]
     fractions = sorted({image.fraction for image in linked})
     if len(fractions) > 1:
@@ -124,9 +131,13 @@ def _imaged_beams(study: Study, plan: PlanFile) -> tuple[tuple[Beam, PortalFile]
     for image in linked:
         by_beam[image.beam_number or 0].append(image)
     for number, images in by_beam.items():
-        if len(images) > 1:
-            names = " and ".join(image.path.name for image in images)
-            raise AmbiguousInput(f"Beam {number} has {len(images)} images of one fraction: {names}. Keep one.")
+        beam = plan.plan.beam_numbered(number)
+        if len(images) > 1 and not (beam is not None and _are_frames(images, beam)):
+            names = " and ".join(image.path.name for image in images[:4]) + (" ..." if len(images) > 4 else "")
+            raise AmbiguousInput(
+                f"Beam {number} has {len(images)} images of one fraction: {names}. Keep one, or give all frames of one "
+                "series that state gantry angle (arcs) or monitor units."
+            )
     missing = [beam.name for beam in plan.treatment_beams if beam.number not in by_beam]
     if missing:
         unlinked = "; ".join(f"{image.path.name} {image.how}" for image in study.portal_images if not image.link)
@@ -134,7 +145,24 @@ def _imaged_beams(study: Study, plan: PlanFile) -> tuple[tuple[Beam, PortalFile]
             f"No portal image shows beam {', '.join(missing)}; every treatment beam needs one for a total dose"
             f"{f' ({unlinked})' if unlinked else ''}. Add the image of each beam, with its references."
         )
-    return tuple((beam, by_beam[beam.number][0]) for beam in plan.treatment_beams)
+    return tuple((beam, tuple(by_beam[beam.number])) for beam in plan.treatment_beams)
+
+
+def _are_frames(images: list[PortalFile], beam: Beam) -> bool:
+    """Whether images are frames of one acquisition, each of a part of the beam, and not repeated images of all of it.
+
+    Frames of an arc tell their gantry angle. Those of a standing gantry look alike: only monitor units, stated by each
+    and adding up to no more than the beam's, show that every frame is a part.
+    """
+    headers = [image.header for image in images]
+    if len({header.series_uid for header in headers}) > 1 or any(header.n_frames > 1 for header in headers):
+        return False
+    if beam.is_arc:
+        return all(header.gantry_angle_deg is not None for header in headers)
+    if all(header.meterset_weights is not None for header in headers):
+        return len({header.meterset_weights for header in headers}) > 1
+    metersets = [header.meterset_mu for header in headers if header.meterset_mu is not None]
+    return len(metersets) == len(headers) and sum(metersets) <= 1.1 * (beam.meterset_mu or 0.0)
 
 
 def _structure_set(study: Study, plan: PlanFile) -> tuple[StructureSetFile | None, tuple[str, ...]]:

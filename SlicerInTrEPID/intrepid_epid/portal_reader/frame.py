@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from intrepid_epid.portal_reader.defects import find_defects
 from intrepid_epid.portal_reader.lattice import gantry_lattice
-from intrepid_epid.portal_reader.signal import portal_signal
+from intrepid_epid.portal_reader.signal import signal_scale
 from intrepid_rt.dicom_file import Source, collecting, label, read_dataset
 from intrepid_rt.dicom_image import portal_geometry, portal_header
 from intrepid_rt.dicom_pixels import stored_pixels
@@ -73,9 +73,11 @@ def read_portal_image(source: Source) -> PortalFrame:
         stored = stored_pixels(dataset)
         if len(stored) != 1:
             raise UnreadableFile(
-                f"{label(dataset)} holds {len(stored)} frames; expected one integrated image. Add up the frames first."
+                f"{label(dataset)} holds {len(stored)} frames; expected one integrated image. Frames are read with "
+                "their plan, by 'intrepid reconstruct'."
             )
-        signal = portal_signal(dataset, stored[0])
+        scale = signal_scale(dataset, stored[0])
+        signal = scale.signal(stored[0])
         defects = find_defects(signal.values, signal.at_limit)
         lattice = gantry_lattice(geometry, signal.values.shape)
         if lattice.angle_deg:
@@ -87,11 +89,11 @@ def read_portal_image(source: Source) -> PortalFrame:
             source_to_image_mm=geometry.source_to_image_mm,
             source_to_axis_mm=geometry.source_to_axis_mm,
             gantry_angle_deg=header.gantry_angle_deg,
-            unit=signal.unit,
+            unit=scale.unit,
         )
         return PortalFrame(
             image=image,
-            vendor=signal.vendor,
+            vendor=scale.vendor,
             machine=header.machine,
             sop_instance_uid=header.sop_instance_uid,
             plan_uid=header.plan_uid or None,
@@ -102,6 +104,6 @@ def read_portal_image(source: Source) -> PortalFrame:
             saturated=lattice.turned(defects.saturated),
             dead=lattice.turned(defects.dead),
             out_of_field=lattice.turned(defects.out_of_field),
-            warnings=(*geometry.notes, *signal.notes, *defects.warnings, *notes),
+            warnings=(*geometry.notes, *scale.notes, *defects.warnings, *notes),
             repaired=image.with_values(lattice.turned(defects.repaired)),
         )

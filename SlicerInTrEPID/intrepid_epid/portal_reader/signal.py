@@ -17,22 +17,41 @@ _ELEKTA_FACTOR_ELEMENT = 0x02
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """Detector signal of every stored pixel.
-
-    ``unit`` is "signal" if images of one machine are comparable with each other, else "relative"; "Gy" for a portal
-    dose that was computed. ``at_limit`` marks
-    pixels at the end of the number range that stands for most signal.
-    """
+    """Detector signal of every stored pixel; ``at_limit`` marks those at the end of the range that is most signal."""
 
     values: NDArray  # (rows, columns) float32
     at_limit: NDArray  # (rows, columns) bool
+
+
+@dataclass(frozen=True)
+class SignalScale:
+    """How stored values of one file become signal: ``stored * slope + intercept``.
+
+    ``unit`` is "signal" if images of one machine are comparable with each other, else "relative"; "Gy" for a portal
+    dose that was computed. ``limit`` is the end of the number range that stands for most signal, None if the highest
+    value is no saturation.
+    """
+
+    slope: float
+    intercept: float
+    limit: int | None
     unit: str
     vendor: str
     notes: tuple[str, ...] = ()
 
+    def signal(self, stored: NDArray) -> Signal:
+        """Convert stored values of any shape."""
+        values = (stored * self.slope + self.intercept).astype(np.float32)
+        return Signal(values, np.zeros(stored.shape, bool) if self.limit is None else stored == self.limit)
 
-def portal_signal(dataset: Dataset, stored: NDArray) -> Signal:
-    """Convert stored pixels (rows, columns) to signal in the manner of the system that wrote them.
+
+def signal_scale(dataset: Dataset, stored: NDArray) -> SignalScale:
+    """Find how stored pixels become signal in the manner of the system that wrote them.
+
+    Parameters
+    ----------
+    stored : ndarray, (rows, columns)
+        Pixels of the file, the mean of all frames if it holds several: an unknown polarity shows in them.
 
     Raises
     ------
@@ -40,11 +59,10 @@ def portal_signal(dataset: Dataset, stored: NDArray) -> Signal:
         An unknown system whose image does not show whether high values mean much or little dose.
     """
     if text(dataset, "RescaleType").upper() == "GY":
-        # Computed: the highest value is no saturation.
-        return Signal(_rescaled(dataset, stored)[0], np.zeros(stored.shape, bool), "Gy", "portal dose")
+        return SignalScale(*_rescaling(dataset), limit=None, unit="Gy", vendor="portal dose")
     manufacturer = text(dataset, "Manufacturer").casefold()
     if "elekta" in manufacturer or _elekta_factor(dataset) is not None:
-        return _elekta(dataset, stored)
+        return _elekta(dataset)
     if "varian" in manufacturer:
         return _varian(dataset, stored)
     return _generic(dataset, stored)
@@ -58,17 +76,14 @@ def _range_end(dataset: Dataset) -> tuple[int, int]:
     return 0, 2**bits - 1
 
 
-def _elekta(dataset: Dataset, stored: NDArray) -> Signal:
+def _elekta(dataset: Dataset) -> SignalScale:
     """iView: stored inverted; a factor that differs from image to image turns numbers into integrated signal."""
     lowest, highest = _range_end(dataset)
-    values, factor = (highest - stored.astype(np.float32)), _elekta_factor(dataset)
-    notes: tuple[str, ...] = ()
+    factor = _elekta_factor(dataset)
     if factor is None:
-        notes = ("The Elekta pixel factor (0021,xx02) is missing: the signal is relative.",)
-    else:
-        values = values / np.float32(factor)
-    unit = "relative" if factor is None else "signal"
-    return Signal(values, stored == lowest, unit, "Elekta", notes)
+        note = "The Elekta pixel factor (0021,xx02) is missing: the signal is relative."
+        return SignalScale(-1.0, highest, lowest, "relative", "Elekta", (note,))
+    return SignalScale(-1.0 / factor, highest / factor, lowest, "signal", "Elekta")
 
 
 def _elekta_factor(dataset: Dataset) -> float | None:
@@ -93,28 +108,28 @@ def _positive_factor(dataset: Dataset, value: object) -> float:
     return factor
 
 
-def _varian(dataset: Dataset, stored: NDArray) -> Signal:
+def _varian(dataset: Dataset, stored: NDArray) -> SignalScale:
     """aS500 to aS1200: rescaled values leave zero, downwards or upwards, as the beam comes on."""
-    rescaled, slope = _rescaled(dataset, stored)
+    slope, intercept = _rescaling(dataset)
     # The mean, because one defective pixel may lie at either end of the range.
-    sign = _stated_sign(dataset, slope) or (1 if float(rescaled.mean(dtype=np.float64)) >= 0 else -1)
+    rescaled_mean = float(stored.mean(dtype=np.float64)) * slope + intercept
+    sign = _stated_sign(dataset, slope) or (1 if rescaled_mean >= 0 else -1)
     lowest, highest = _range_end(dataset)
-    at_limit = stored == (highest if sign * slope > 0 else lowest)
-    values = sign * rescaled
+    limit = highest if sign * slope > 0 else lowest
     if text(dataset, "RescaleType").upper() == "CU":
-        return Signal(values, at_limit, "signal", "Varian")  # calibrated units are integrated already
+        return SignalScale(sign * slope, sign * intercept, limit, "signal", "Varian")  # integrated already
     frames = re.search(r"Averaged Frames\s*:?\s*(\d+)", text(dataset, "RTImageDescription"), re.IGNORECASE)
     if frames is None or int(frames[1]) == 0:
         note = "The number of averaged frames is not stated: the signal is relative, one frame's worth."
-        return Signal(values, at_limit, "relative", "Varian", (note,))
+        return SignalScale(sign * slope, sign * intercept, limit, "relative", "Varian", (note,))
+    times = sign * int(frames[1])
     note = f"The stored mean of {int(frames[1])} frames was multiplied by their number."
-    return Signal(values * np.float32(frames[1]), at_limit, "signal", "Varian", (note,))
+    return SignalScale(times * slope, times * intercept, limit, "signal", "Varian", (note,))
 
 
-def _rescaled(dataset: Dataset, stored: NDArray) -> tuple[NDArray, float]:
+def _rescaling(dataset: Dataset) -> tuple[float, float]:
     slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
-    slope = 1.0 if slope is None else slope
-    return (stored * slope + (intercept or 0.0)).astype(np.float32), slope
+    return (1.0 if slope is None else slope), intercept or 0.0
 
 
 def _stated_sign(dataset: Dataset, slope: float) -> int | None:
@@ -126,33 +141,39 @@ def _stated_sign(dataset: Dataset, slope: float) -> int | None:
     return sign * (1 if slope > 0 else -1) if sign in (1, -1) else None
 
 
-def _generic(dataset: Dataset, stored: NDArray) -> Signal:
+def _generic(dataset: Dataset, stored: NDArray) -> SignalScale:
     """Any other system: linear by its own statement, or relative."""
-    rescaled, slope = _rescaled(dataset, stored)
+    slope, intercept = _rescaling(dataset)
     sign, notes = _stated_sign(dataset, slope), []
     if sign is None:
-        sign = _sign_from_border(dataset, rescaled)
+        sign = sign_from_border(stored * slope + intercept, label(dataset))
         way = "high" if sign > 0 else "low"
         notes.append(f"Concluded from the border of the image: {way} pixel values mean much signal.")
     lowest, highest = _range_end(dataset)
-    end = highest if sign * slope > 0 else lowest
+    end, other = (highest, lowest) if sign * slope > 0 else (lowest, highest)
     # A descending scale has its zero at the number that stands for no signal.
-    dark = 0.0 if sign > 0 else float(_rescaled(dataset, np.array(lowest if end == highest else highest))[0])
+    dark = 0.0 if sign > 0 else other * slope + intercept
     is_linear = text(dataset, "PixelIntensityRelationship").upper() == "LIN"
     if not is_linear:
         notes.append("The image does not say how pixel values follow dose: the signal is relative.")
     unit = "signal" if is_linear else "relative"
-    return Signal(sign * (rescaled - np.float32(dark)), stored == end, unit, "generic", tuple(notes))
+    return SignalScale(sign * slope, sign * (intercept - dark), end, unit, "generic", tuple(notes))
 
 
-def _sign_from_border(dataset: Dataset, rescaled: NDArray) -> int:
-    """Tell polarity from the outermost pixels, which lie outside the field."""
+def sign_from_border(rescaled: NDArray, name: str) -> int:
+    """Tell polarity from the outermost pixels (rows, columns), which lie outside the field; ``name`` is for messages.
+
+    Raises
+    ------
+    AmbiguousInput
+        The border does not tell.
+    """
     border = float(np.median(np.concatenate([rescaled[0], rescaled[-1], rescaled[:, 0], rescaled[:, -1]])))
     low, high = (float(v) for v in np.percentile(rescaled, (0.5, 99.5)))
     above, below = high - border, border - low
     if max(above, below) <= 0 or min(above, below) > 0.25 * max(above, below):
         raise AmbiguousInput(
-            f"{label(dataset)} does not state PixelIntensityRelationshipSign, and its border does not show whether "
+            f"{name} does not state PixelIntensityRelationshipSign, and its border does not show whether "
             "high pixel values mean much or little dose. Export it with that attribute."
         )
     return 1 if above > below else -1
