@@ -1,10 +1,14 @@
 """``intrepid commission``: open-field images and their portal doses to a machine profile."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from intrepid_cli.console import DONE, json_option, report
+
+if TYPE_CHECKING:
+    from intrepid_epid.quality.records import QualityBaseline
 
 
 @click.command("commission")
@@ -18,11 +22,14 @@ def command(
     folders: tuple[Path, ...], out: Path, beam_model: Path | None, ct_curve: Path | None, energy: str, as_json: bool
 ) -> int:
     """Make a machine profile from FOLDERs of open-field images with their portal doses and fields.csv."""
+    import msgspec
     from tqdm import tqdm
 
     from intrepid_epid.commissioning import commission
     from intrepid_epid.machine_profile import CTCurvePoint, save_profile
     from intrepid_epid.open_fields import read_open_fields
+    from intrepid_epid.quality.baseline import MeasuredField, quality_baseline
+    from intrepid_epid.quality.open_image import read_field
     from intrepid_epid.spectrum import read_spectrum
     from intrepid_rt.ct_curve import read_ct_curve
     from intrepid_rt.errors import AmbiguousInput
@@ -43,6 +50,15 @@ def command(
         ct_curve=[CTCurvePoint(*map(float, point)) for point in points],
         ct_curve_source=ct_curve.name if ct_curve else "",
     )
+    measured = [
+        MeasuredField(
+            read_field(one.name, one.signal, meterset_mu=one.meterset_mu, area_cm2=one.area_cm2),
+            one.signal,
+            one.jaws_mm,
+        )
+        for one, _ in fields
+    ]
+    profile = msgspec.structs.replace(profile, quality=quality_baseline(measured))
     save_profile(profile, out)
     residuals = [{"name": field.name, "residual_percent": field.residual_percent} for field in profile.fields]
     valid = profile.valid_for
@@ -59,12 +75,35 @@ def command(
             "off_axis_mm": valid.off_axis_mm,
         },
         "residual_percent": {"worst": profile.worst_residual_percent(), "fields": residuals},
+        "quality": msgspec.to_builtins(profile.quality),
     }
     text = (
         f"Machine {profile.machine}, {profile.energy}: {profile.n_fields} open field(s), worst residual "
         f"{profile.worst_residual_percent():.2f} %.\nValid for {valid.area_cm2[0]:g} to {valid.area_cm2[1]:g} cm2, "
         f"{valid.source_to_image_mm[0]:g} mm from the source, within {valid.off_axis_mm:.0f} mm of the axis.\n"
-        f"Profile: {out}"
+        f"{_quality_text(profile.quality)}Profile: {out}"
     )
     report(result, text, as_json=as_json)
     return DONE
+
+
+def _quality_text(quality: "QualityBaseline | None") -> str:
+    """Say in a line each what the checks of the imager found."""
+    if quality is None:
+        return ""
+    even = quality.uniformity
+    lines = [f"Uniformity of {even.field}: {even.spread_percent:.2f} %, asymmetry {even.asymmetry_percent:.2f} %."]
+    if quality.linearity:
+        lines.append(f"Linearity with MU, field {quality.linearity.field}: {quality.linearity.worst_percent:+.2f} %.")
+    if quality.ghosting:
+        lost = 100 * quality.ghosting.lost_share
+        lines.append(
+            f"Ghosting: {lost:.2f} % lost in short exposures, built up over {quality.ghosting.build_up_mu:.0f} MU."
+        )
+    if quality.reproducibility:
+        lines.append(f"Reproducibility: {quality.reproducibility.sigma_percent:.2f} % (1 sigma).")
+    if quality.gantry_sag:
+        largest = max((p.x_mm**2 + p.y_mm**2) ** 0.5 for p in quality.gantry_sag)
+        lines.append(f"Gantry sag: up to {largest:.2f} mm in the imager plane.")
+    lines += [f"Not measured: {reason}" for reason in quality.not_measured]
+    return "\n".join(lines) + "\n"

@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "demo": ("intrepid_cli.demo", "Run the whole chain on the bundled sample study."),
     "reconstruct": ("intrepid_cli.reconstruct", "EPID images and a plan in, 3D dose, gamma, DVH and report out."),
     "commission": ("intrepid_cli.commission", "Make a machine profile from open-field images and portal doses."),
+    "constancy": ("intrepid_cli.constancy", "Open-field images of today against the profile's baseline."),
     "predict": ("intrepid_cli.predict", "Portal dose images from EPID images."),
     "train": ("intrepid_cli.train", "Train portal dose networks on a dataset of pairs."),
     "evaluate": ("intrepid_cli.evaluate", "Judge a portal dose model on a dataset: error, gamma, worst cases."),

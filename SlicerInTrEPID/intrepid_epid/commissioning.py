@@ -44,6 +44,7 @@ class OpenField:
     meterset_mu: float
     area_cm2: float
     image_sha256: str = ""
+    jaws_mm: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
 def commission(

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from intrepid_epid.quality.records import QualityBaseline
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import UnreadableFile
 from intrepid_rt.small_files import read_small_bytes
@@ -87,10 +88,13 @@ class MachineProfile(msgspec.Struct, frozen=True, kw_only=True):
     spectrum_source: str = ""
     ct_curve: tuple[CTCurvePoint, ...] = ()
     ct_curve_source: str = ""
+    quality: QualityBaseline | None = None
 
     def hash(self) -> str:
-        """SHA-256 of the content, stated with every result that used the profile."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+        """SHA-256 of what results are computed with, stated with every one of them; constancy's baseline is not."""
+        content = msgspec.to_builtins(self)
+        del content["quality"]
+        return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
     @property
     def n_fields(self) -> int:
