@@ -83,7 +83,9 @@ class DVHMetricsModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Build the panel once."""
         ScriptedLoadableModuleWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/DVHMetricsModule.ui"))
-        self.layout.addWidget(panel)
+        self.tabs = qt.QTabWidget()
+        self.tabs.addTab(panel, _("This patient"))
+        self.layout.addWidget(self.tabs)
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
         kinds = ctk.ctkPathLineEdit
@@ -105,12 +107,15 @@ class DVHMetricsModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.constraintsTable.connect("cellClicked(int,int)", self.onConstraintClicked)
         self.ui.copyButton.connect("clicked(bool)", self.onCopy)
         self.ui.saveButton.connect("clicked(bool)", self.onSave)
+        self.cohort = self.logic.cohortTab(self.resourcePath("cohort_requirements.txt"), self.initializeParameterNode)
+        self.tabs.addTab(self.cohort.root, _("Cohort"))
         self.showOutcome(None)
         self.initializeParameterNode()
 
     def cleanup(self):
         """Stop a computation under way and let go of the scene."""
         self._cancelled = True
+        self.cohort.cleanup()
         self.removeObservers()
 
     def enter(self):
@@ -466,6 +471,12 @@ class DVHMetricsModuleLogic(ScriptedLoadableModuleLogic):
         title = _("Dose-volume histograms of {dose}").format(dose=parameters.doseVolume.GetName())
         save(pathlib.Path(parameters.csvFile), tables, title=title, notes=self.notes(outcome))
 
+    def cohortTab(self, requirements, onOpened):
+        """Return the tab for a database of many patients."""
+        from DVHMetricsModuleLib.panel.cohort_tab import CohortTab
+
+        return CohortTab(requirements, onOpened)
+
     def chartView(self):
         """Return the view node of the panel's chart."""
         view = slicer.mrmlScene.GetSingletonNode("InTrEPIDDVH", "vtkMRMLPlotViewNode")
@@ -483,7 +494,14 @@ class DVHMetricsModuleTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         """Run every step on an empty scene."""
-        for step in (self.test_numbers, self.test_tables, self.test_reasons, self.test_panel, self.test_cancel):
+        for step in (
+            self.test_numbers,
+            self.test_tables,
+            self.test_reasons,
+            self.test_panel,
+            self.test_cancel,
+            self.test_cohort,
+        ):
             slicer.mrmlScene.Clear()
             step()
         self.delayDisplay("All tests passed")
@@ -591,6 +609,12 @@ class DVHMetricsModuleTest(ScriptedLoadableModuleTest):
         parameters.metrics = "D95%, nonsense"
         assert "nonsense" in widget.ui.metricsProblemLabel.text
         assert not widget.ui.computeButton.enabled
+
+    def test_cohort(self):
+        """A patient of a database is found, asked about and opened."""
+        from DVHMetricsModuleLib.panel.cohort_self_test import run
+
+        run(slicer.util.getModuleWidget("DVHMetricsModule"))
 
     def test_cancel(self):
         """A cancelled computation leaves no node behind."""

@@ -3,23 +3,18 @@
 import html
 import logging
 import pathlib
-import tempfile
 
 import ctk
 import qt
 import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import parameterNodeWrapper
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
 import slicer
+from SlicerInTrEPIDLib.panel.logic import SlicerInTrEPIDLogic
+from SlicerInTrEPIDLib.panel.self_test import SlicerInTrEPIDTest  # noqa: F401 - Slicer looks for it here
 
 VERDICT_COLOURS = {"pass": "#1b7f4b", "fail": "#b3261e", "not judged": "#8a6100"}
 
@@ -82,33 +77,24 @@ def useSampleStudy(source=None):
     return []
 
 
-@parameterNodeWrapper
-class SlicerInTrEPIDParameterNode:
-    """Saved with the scene. Paths are unset while they are empty."""
-
-    studyFolder: pathlib.Path
-    machineProfile: pathlib.Path
-    outputFolder: pathlib.Path
-    constraintsFile: pathlib.Path
-    plannedPortalFolder: pathlib.Path
-    criteria: str = "3/3,3/2,2/2"
-
-
 class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel: it gathers, calls and shows; it computes nothing."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.runner = None
+        self.logic = self.runner = self.images = None
         self._job = None  # the one under way: the widgets may be changed meanwhile
+        self._step = ""
+        self._studyShown = None
+        self._listing = self._missing = ()
         self._cancelled = False
         self._parameterNode = None
         self._parameterNodeGuiTag = None
 
     def setup(self):
         """Build the panel once."""
+        from SlicerInTrEPIDLib.panel.images_table import ImagesTable
         from SlicerInTrEPIDLib.panel.job_runner import JobRunner
 
         ScriptedLoadableModuleWidget.setup(self)
@@ -117,21 +103,44 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
         kinds = ctk.ctkPathLineEdit
-        for edit in (self.ui.studyPath, self.ui.outputPath, self.ui.portalPath):
+        for edit in (self.ui.studyPath, self.ui.outputPath, self.ui.portalPath, self.ui.dayPath):
             edit.filters = kinds.Dirs | kinds.Drives
-        for edit in (self.ui.machinePath, self.ui.constraintsPath):
+        files = (self.ui.machinePath, self.ui.constraintsPath, self.ui.curvePath)
+        for edit in (*files, self.ui.transformPath, self.ui.dayCurvePath):
             edit.filters = kinds.Files | kinds.Readable
         self.logic = SlicerInTrEPIDLogic()
         self.runner = JobRunner(self.onMessage, self.onFinished)
+        self.images = ImagesTable(self.ui.imagesTable, self.updateButtons)
+        self.ui.modelBox.addItems(self.logic.models())
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.ui.reconstructButton.connect("clicked(bool)", self.onReconstruct)
-        self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
-        self.ui.loadButton.connect("clicked(bool)", self.onLoad)
-        self.ui.reportButton.connect("clicked(bool)", self.onOpenReport)
+        self.connectWidgets()
         self.ui.progressBar.visible = False
         self.showSummary(None)
+        self.fillDatabase()
         self.initializeParameterNode()
+
+    def connectWidgets(self):
+        """Connect every button and box that is not bound to a parameter."""
+        clicks = {
+            self.ui.allButton: self.onAll,
+            self.ui.predictButton: self.onPredict,
+            self.ui.reconstructButton: self.onReconstruct,
+            self.ui.compareButton: self.onCompare,
+            self.ui.cancelButton: self.onCancel,
+            self.ui.loadButton: self.onLoad,
+            self.ui.reportButton: self.onOpenReport,
+            self.ui.showButton: self.onShow,
+            self.ui.isodoseButton: self.onIsodoses,
+            self.ui.refreshButton: self.fillDatabase,
+            self.ui.nodeButton: self.onUseNode,
+            self.ui.registerButton: self.onRegister,
+            self.ui.installButton: self.onInstall,
+        }
+        for button, method in clicks.items():
+            button.connect("clicked()", method)
+        self.ui.databaseBox.connect("activated(int)", self.onDatabase)
+        self.ui.modelBox.connect("currentTextChanged(QString)", self.onModel)
 
     def cleanup(self):
         """Stop the child: without its panel nobody would see its result."""
@@ -164,40 +173,132 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Connect widgets and node, after disconnecting the old one."""
         if self._parameterNode:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateButtons)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameters)
         self._parameterNode = node
         if node:
             self._parameterNodeGuiTag = node.connectGui(self.ui)
-            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.updateButtons)
-            self.updateButtons()
+            self.ui.modelBox.currentText = node.model
+            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onParameters)
+            self.onParameters()
+
+    def onParameters(self, caller=None, event=None):
+        """Follow what was chosen: the table shows the study, and what does not matter is off."""
+        node = self._parameterNode
+        hasDay = self.logic.job(node).day.folder is not None
+        boxes = (self.ui.registrationBox, self.ui.setupBox, self.ui.hounsfieldBox, self.ui.completeBox)
+        for widget in (*boxes, self.ui.isocentreEdit, self.ui.couchEdit):
+            widget.enabled = hasDay
+        self.ui.transformPath.enabled = hasDay and node.registration == "transform file"
+        self.ui.dayCurvePath.enabled = hasDay and node.hounsfield == "own curve"
+        if node.studyFolder != self._studyShown:
+            self._studyShown = node.studyFolder
+            self.showStudy()
+        self.showMissing()
+        self.updateButtons()
+
+    def showStudy(self):
+        """List the images of the study folder and the beams they show."""
+        contents, text = self.logic.contents(self._parameterNode.studyFolder)
+        self.images.show(contents)
+        self.ui.imagesTable.visible = contents is not None and bool(contents.images)
+        self.ui.contentsLabel.text = text
+        self.ui.contentsLabel.visible = bool(text)
+
+    def showMissing(self):
+        """Say what is not installed and what for."""
+        self._missing, text = self.logic.missing(self._parameterNode.model)
+        self.ui.missingBox.visible = bool(self._missing)
+        self.ui.missingLabel.text = text
+
+    def onInstall(self):
+        """Offer each missing part in turn."""
+        from SlicerInTrEPIDLib.panel.packages import offer
+
+        with slicer.util.tryWithErrorDisplay(_("Could not install."), waitCursor=True):
+            for part in self._missing:
+                offer(part, self.resourcePath("requirements.txt"))
+            self.onParameters()
+
+    def job(self):
+        """Return the job that parameters and table describe."""
+        return self.logic.job(self._parameterNode, self.images.overrides())
 
     def updateButtons(self, caller=None, event=None):
         """Enable what can be done; a disabled button says every reason in its tooltip."""
-        job, running = self.logic.job(self._parameterNode), self.runner.is_running
-        reasons = [_("A reconstruction is running.")] if running else self.logic.reasonsNotReady(job)
-        self._offer(self.ui.reconstructButton, reasons, _("Reconstruct the dose and compare it with the plan."))
-        self._offer(self.ui.cancelButton, [] if running else [_("Nothing is running.")], _("Stop the reconstruction."))
-        for button, path, text in (
-            (self.ui.loadButton, job.scene, _("Load doses, gamma, structures and charts into the scene.")),
-            (self.ui.reportButton, job.report, _("Open the report in the browser.")),
-        ):
-            exists = path is not None and path.is_file()
-            missing = [] if exists else [_("The output folder holds no result yet.")]
-            self._offer(button, missing, text)
+        job, running = self.job(), self.runner.is_running
+        busy, ready = [_("A computation is running.")], self.logic.reasonsNotReady(job)
+        toPredict = self.logic.reasonsNotToPredict(job, self.images.images())
+        self._offer(self.ui.allButton, busy if running else ready, _("Reconstruct, compare, load and show."))
+        self._offer(self.ui.reconstructButton, busy if running else ready, _("Write doses, scene, report and results."))
+        self._offer(self.ui.predictButton, busy if running else toPredict, _("Portal dose from the images alone."))
+        self._offer(self.ui.cancelButton, [] if running else [_("Nothing is running.")], _("Stop what is running."))
+        none = [_("The output folder holds no result yet.")]
+        scene, report = (path is not None and path.is_file() for path in (job.scene, job.report))
+        self._offer(self.ui.loadButton, [] if scene else none, _("Load doses, gamma, structures and charts."))
+        self._offer(self.ui.reportButton, [] if report else none, _("Open the report in the browser."))
+        loaded = self.logic.isLoaded()
+        self._offer(self.ui.compareButton, [] if scene or loaded else none, _("Gamma and DVH, by their modules."))
+        unloaded = [] if loaded else [_("Load a result first.")]
+        self._offer(self.ui.showButton, unloaded, _("CT with dose, portal image, gamma and histograms side by side."))
+        self._offer(self.ui.isodoseButton, unloaded, _("Surfaces and lines in percent of the planned maximum."))
+        apart = (
+            [] if self.logic.canRegister() else [_("Needs BRAINSFit, and planning CT and CT of the day in the scene.")]
+        )
+        self._offer(self.ui.registerButton, apart, _("Register the two CTs of the scene, look at it, use it."))
 
     def _offer(self, button, reasons, text):
         button.enabled = not reasons
         button.toolTip = "\n".join(reasons) if reasons else text
 
+    def fillDatabase(self):
+        """List the studies of the open DICOM database."""
+        self._listing = self.logic.databaseStudies()
+        self.ui.databaseBox.clear()
+        self.ui.databaseBox.addItem(_("choose…") if self._listing else _("no plan or portal image in it"))
+        self.ui.databaseBox.addItems([self.logic.titleOf(study) for study in self._listing])
+
+    def onDatabase(self, index):
+        """Gather the files of a patient of the database."""
+        if index > 0:
+            with slicer.util.tryWithErrorDisplay(_("Could not gather the files."), waitCursor=True):
+                self.logic.useStudy(self._parameterNode, self._listing[index - 1])
+
+    def onUseNode(self):
+        """Gather the files of the patient of a node in the scene."""
+        with slicer.util.tryWithErrorDisplay(_("Could not find the study."), waitCursor=True):
+            self.logic.useNode(self._parameterNode, self.ui.nodeSelector.currentNode())
+
+    def onModel(self, name):
+        """Keep the model in the parameter node, which does not know the choices beforehand."""
+        if self._parameterNode and name:
+            self._parameterNode.model = name
+
+    def onRegister(self):
+        """Register the two CTs in the scene with BRAINSFit and use the transform."""
+        with slicer.util.tryWithErrorDisplay(_("Could not register."), waitCursor=True):
+            self.ui.statusLabel.text = self.logic.register(self._parameterNode)
+
+    def onAll(self):
+        """Reconstruct, compare, load and show."""
+        self.start("all")
+
     def onReconstruct(self):
-        """Start the child process."""
-        with slicer.util.tryWithErrorDisplay(_("Could not start the reconstruction."), waitCursor=True):
+        """Reconstruct and write the results."""
+        self.start("reconstruct")
+
+    def onPredict(self):
+        """Predict the portal doses from the images alone."""
+        self.start("predict")
+
+    def start(self, step):
+        """Start the child process of a step."""
+        with slicer.util.tryWithErrorDisplay(_("Could not start."), waitCursor=True):
             from SlicerInTrEPIDLib.panel.packages import packages_ready
 
             if not packages_ready(self.resourcePath("requirements.txt")):
                 return
-            self._job, self._cancelled = self.logic.job(self._parameterNode), False
-            self.runner.start(*self.logic.command(self._job))
+            self._job, self._step, self._cancelled = self.job(), step, False
+            self.runner.start(*self.logic.command(self._job, self.images.images() if step == "predict" else None))
             self.showSummary(None)
             self.ui.statusLabel.text = _("Starting…")
             self.ui.progressBar.setRange(0, 0)
@@ -227,11 +328,16 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.progressBar.visible = False
         if self._cancelled:
             self.ui.statusLabel.text = _("Cancelled.")
-        elif exitCode in (0, 1):
+        elif exitCode not in (0, 1):
+            self.ui.statusLabel.text = _("Stopped: {message}").format(message=self.ui.statusLabel.text)
+        elif self._step == "predict":
+            self.ui.statusLabel.text = self.logic.predictedText(output)
+        else:
             self.ui.statusLabel.text = _("Done.")
             self.showSummary(self.logic.summary(self._job))
-        else:
-            self.ui.statusLabel.text = _("Stopped: {message}").format(message=self.ui.statusLabel.text)
+            if self._step == "all":
+                self.onLoad()
+                self.onShow()
         self.updateButtons()
 
     def showSummary(self, summary):
@@ -248,117 +354,32 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.reasonsLabel.text = f"<ul style='margin-left: -20px'>{items}</ul>"
 
     def onLoad(self):
-        """Load the scene bundle of the output folder."""
+        """Load the scene bundle of the output folder into the study that is there."""
         with slicer.util.tryWithErrorDisplay(_("Could not load the result."), waitCursor=True):
-            job = self.logic.job(self._parameterNode)
+            job = self.job()
             self.showSummary(self.logic.summary(job))
-            slicer.util.loadScene(str(job.scene))
+            self.logic.load(job)
+            self.ui.beamBox.clear()
+            self.ui.beamBox.addItems(self.logic.beamNames())
+            self.updateButtons()
+
+    def onCompare(self):
+        """Compare the doses in the scene by the Gamma and the DVH module; a result on disk is loaded first."""
+        with slicer.util.tryWithErrorDisplay(_("Could not compare."), waitCursor=True):
+            if not self.logic.isLoaded():
+                self.onLoad()
+            self.ui.statusLabel.text = self.logic.compare()
+
+    def onShow(self):
+        """Switch to the layout of the module."""
+        with slicer.util.tryWithErrorDisplay(_("Could not show the result."), waitCursor=True):
+            self.logic.show(self.ui.beamBox.currentText)
+
+    def onIsodoses(self):
+        """Show isodoses of the reconstructed dose."""
+        with slicer.util.tryWithErrorDisplay(_("Could not make isodoses."), waitCursor=True):
+            self.ui.statusLabel.text = self.logic.isodoses()
 
     def onOpenReport(self):
         """Show the report in the browser."""
-        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self.logic.job(self._parameterNode).report)))
-
-
-class SlicerInTrEPIDLogic(ScriptedLoadableModuleLogic):
-    """Parameters to a command and back; everything it does works without a panel."""
-
-    def getParameterNode(self):
-        """Return the scene's parameters, typed."""
-        return SlicerInTrEPIDParameterNode(super().getParameterNode())
-
-    def job(self, parameters):
-        """Return the job the parameters describe."""
-        from SlicerInTrEPIDLib.command import Job, as_path
-
-        return Job(
-            study=as_path(parameters.studyFolder),
-            output=as_path(parameters.outputFolder),
-            machine=as_path(parameters.machineProfile),
-            constraints=as_path(parameters.constraintsFile),
-            planned_portal=as_path(parameters.plannedPortalFolder),
-            criteria=parameters.criteria,
-        )
-
-    def reasonsNotReady(self, job):
-        """Every reason why a job cannot start."""
-        from SlicerInTrEPIDLib.command import reasons_not_ready
-
-        return reasons_not_ready(job)
-
-    def command(self, job):
-        """Return the command line and the environment of a job."""
-        from SlicerInTrEPIDLib.command import command_line, environment
-
-        return command_line(job), environment()
-
-    def summary(self, job):
-        """Return what the output folder says about the outcome."""
-        from SlicerInTrEPIDLib.command import read_summary
-
-        return read_summary(job.output)
-
-
-class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
-    """Self-test: run by developers from the panel and by ctest."""
-
-    def runTest(self):
-        """Run every step on an empty scene."""
-        slicer.mrmlScene.Clear()
-        self.test_reasons()
-        self.test_command()
-        self.test_sample_study()
-        self.test_summary()
-        self.test_child_process()
-        self.delayDisplay("All tests passed")
-
-    def test_reasons(self):
-        """An empty panel names both folders, and a bad criterion is explained."""
-        logic = SlicerInTrEPIDLogic()
-        parameters = logic.getParameterNode()
-        reasons = logic.reasonsNotReady(logic.job(parameters))
-        assert len(reasons) == 2
-        parameters.criteria = "three"
-        assert "3/3,2/2" in logic.reasonsNotReady(logic.job(parameters))[-1]
-
-    def test_command(self):
-        """A ready job becomes a command line with exactly what was chosen."""
-        logic = SlicerInTrEPIDLogic()
-        parameters = logic.getParameterNode()
-        with tempfile.TemporaryDirectory() as folder:
-            parameters.studyFolder = pathlib.Path(folder)
-            parameters.outputFolder = pathlib.Path(folder) / "out"
-            parameters.criteria = "3/3, 2/2"
-            job = logic.job(parameters)
-            assert logic.reasonsNotReady(job) == []
-            arguments, environment = logic.command(job)
-        assert arguments[3:] == ["reconstruct", folder, "--out", str(job.output), "--criteria", "3/3,2/2", "--json"]
-        assert "PYTHONPATH" in environment
-
-    def test_sample_study(self):
-        """The sample fills the panel with a job that can start."""
-        logic = SlicerInTrEPIDLogic()
-        assert useSampleStudy() == []
-        assert logic.reasonsNotReady(logic.job(logic.getParameterNode())) == []
-
-    def test_summary(self):
-        """An absent pass rate is shown with its reason, not as a number."""
-        from SlicerInTrEPIDLib.command import summarise
-
-        summary = summarise({"gamma_3d": [{"dose_percent": 3, "distance_mm": 3, "reason": "No RTDOSE."}]})
-        assert summary.verdict == "not judged"
-        assert summary.gamma == ("3 % / 3 mm: not computed. No RTDOSE.",)
-
-    def test_child_process(self):
-        """The command line answers from a process of its own while the application runs."""
-        from SlicerInTrEPIDLib.command import environment, intrepid
-        from SlicerInTrEPIDLib.panel.job_runner import JobRunner
-
-        finished = []
-        runner = JobRunner(lambda message: None, lambda code, output: finished.append((code, output)))
-        runner.start([*intrepid(), "--help"], environment())
-        deadline = vtk.vtkTimerLog.GetUniversalTime() + 60.0
-        while not finished and vtk.vtkTimerLog.GetUniversalTime() < deadline:
-            slicer.app.processEvents()
-        assert finished
-        assert finished[0][0] == 0
-        assert "reconstruct" in finished[0][1]
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self.job().report)))

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("SlicerInTrEPID", "GammaModule", "DVHMetricsModule")
+MODULES = ("SlicerInTrEPID", "DICOMPortalImagePlugin", "GammaModule", "DVHMetricsModule")
 LISTS = {"MODULE_PYTHON_SCRIPTS": True, "MODULE_PYTHON_RESOURCES": False}  # name: whether it holds Python files
 NOT_INSTALLED = {".pyc", ".nbi", ".nbc"}
 

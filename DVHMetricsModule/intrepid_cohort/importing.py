@@ -63,7 +63,7 @@ def import_folders(
     Parameters
     ----------
     engine : database, see `intrepid_cohort.database.open_database`.
-    folders : searched with all folders below them; the files stay where they are.
+    folders : searched with all folders below them; may also be files. The files stay where they are.
     centre : where the patients come from; one identifier at two centres is two patients.
     processes : how many work at once, by default as many as there are processors.
     scheduler : address of a Dask cluster that does the work instead; its machines must see the folders under the same
@@ -73,7 +73,7 @@ def import_folders(
     Raises
     ------
     MissingObject
-        A folder does not exist.
+        A folder or file does not exist.
     InvalidSetting
         Files are already known under another centre.
     OutputNotWritable
@@ -108,8 +108,8 @@ def _runner(processes: int | None, scheduler: str | None) -> Iterator[Run]:
 
 def _folder(folder: str | Path) -> Path:
     path = Path(folder).resolve()
-    if not path.is_dir():
-        raise MissingObject(f"{folder} is no folder; expected one with DICOM files. Check the path.")
+    if not path.exists():
+        raise MissingObject(f"{folder} is no folder and no file; expected DICOM files. Check the path.")
     return path
 
 
@@ -164,6 +164,9 @@ def _files_below(root: Path, unused: list[tuple[str, str]]) -> Iterator[Path]:
     def remember(error: OSError) -> None:
         unused.append((str(error.filename), f"The folder cannot be opened: {error.strerror}."))
 
+    if root.is_file():
+        yield root
+        return
     for folder, _, names in os.walk(root, onerror=remember):
         for name in names:
             path = Path(folder, name)

@@ -1,5 +1,6 @@
 """How far a constraint point lies from the curve, in the mixed plane of dose and volume."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,9 @@ class NearestPoint:
     Parameters
     ----------
     distance : Euclidean distance in the units of the constraint, dose and volume simply mixed.
-    distance_percent : in percent of the constraint point's own distance from the nearer axis along the same line; None
-        where that is undefined (the constraint lies on the curve or on an axis).
+    distance_percent : in percent of the constraint point's own distance from the nearer axis along the same line;
+        infinite for a constraint on an axis, None where it is undefined (on the curve, or a curve
+        that is nearest along that axis).
     dose, volume : the nearest point of the curve.
     """
 
@@ -61,4 +63,6 @@ def _relative(point: np.ndarray, nearest: np.ndarray, distance: float) -> float 
     with np.errstate(divide="ignore", invalid="ignore"):
         to_axes = np.abs(point) / (np.abs(nearest - point) / distance)
     reach = float(np.min(to_axes))
-    return 100 * distance / reach if reach > 0 else None
+    if math.isnan(reach):  # the line to the curve runs along an axis
+        return None
+    return 100 * distance / reach if reach > 0 else math.inf

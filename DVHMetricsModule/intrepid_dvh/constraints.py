@@ -63,7 +63,7 @@ class ConstraintResult:
     compliance : whether it meets the limit.
     delta : observed minus limit.
     delta_volume, delta_dose : deviation in volume at the constraint's dose and in dose at its volume; the percent
-        forms are of the constraint's own numbers.
+        forms are of the constraint's own numbers, infinite where such a number is 0.
     distance : shortest Euclidean distance from the constraint point to the curve; ``distance_percent`` relative to the
         distance of the constraint point from the axes.
     nearest_dose, nearest_volume : where on the curve that is, in the constraint's units.
@@ -229,7 +229,9 @@ def _difference(value: float | None, reference: float) -> float | None:
 
 
 def _percent(deviation: float | None, reference: float) -> float | None:
-    return None if deviation is None or reference == 0 else 100 * deviation / reference
+    if deviation is None or (deviation == 0 == reference):
+        return None
+    return 100 * deviation / reference if reference else math.copysign(math.inf, deviation)
 
 
 _SIGNED = (

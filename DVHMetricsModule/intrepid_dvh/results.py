@@ -1,5 +1,6 @@
 """Results as plain mappings, in the shape that the command line prints and reports show."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -78,17 +79,24 @@ def constraint_result(result: ConstraintResult) -> dict[str, Any]:
         "delta": result.delta,
         "distance": result.distance,
         "deltaV": result.delta_volume,
-        "deltaVpc": result.delta_volume_percent,
+        "deltaVpc": _json_percent(result.delta_volume_percent),
         "deltaD": result.delta_dose,
-        "deltaDpc": result.delta_dose_percent,
+        "deltaDpc": _json_percent(result.delta_dose_percent),
         "dstMin": result.distance,
-        "dstMinRel": result.distance_percent,
+        "dstMinRel": _json_percent(result.distance_percent),
         "ptMinD": result.nearest_dose,
         "ptMinV": result.nearest_volume,
         "reason": result.reason,
         "level": result.level,
         "citation": result.citation,
     }
+
+
+def _json_percent(value: float | None) -> float | str | None:
+    """Return percent of zero as the text ``Inf`` or ``-Inf``, because JSON has no such number."""
+    if value is None or math.isfinite(value):
+        return value
+    return "Inf" if value > 0 else "-Inf"
 
 
 def selected(

@@ -7,8 +7,8 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,60 @@ from intrepid_rt.errors import UnusableInput
 from SlicerInTrEPIDLib.child_process import ChildProcess
 
 PACKAGES = ("intrepid_rt", "intrepid_gamma", "intrepid_dvh", "intrepid_epid", "intrepid_cli", "SlicerInTrEPIDLib")
+FROM_FILE = "transform file"
 SCENE, REPORT, RESULTS = "scene.mrb", "report.html", "results.json"
+
+
+@dataclass(frozen=True)
+class DayJob:
+    """The anatomy of the day; without ``folder`` the dose is computed on the planning CT and nothing else counts."""
+
+    folder: Path | None = None
+    registration: str = "rigid"
+    transform: Path | None = None
+    setup: str | None = None
+    isocentre: str = ""
+    couch_shift: str = ""
+    curve: str | None = None
+    complete: bool = False
+
+    def reasons_not_ready(self) -> list[str]:
+        """Every reason why a job with this anatomy cannot start."""
+        if self.folder is None:
+            return []
+        reasons = []
+        if not self.folder.is_dir():
+            reasons.append(f"The folder of the CT of the day does not exist: {self.folder}")
+        if self.registration == FROM_FILE and (self.transform is None or not self.transform.is_file()):
+            reasons.append("Choose the transform file of the registration.")
+        if self.isocentre and not _are_numbers(self.isocentre, (3,)):
+            reasons.append("The isocentre in the CT of the day is X,Y,Z in mm, for example 0,0,0.")
+        if self.isocentre and self.setup not in (None, "image"):
+            reasons.append(
+                "An isocentre was entered, but the set-up says that the couch was matched. Keep one of them."
+            )
+        if self.couch_shift not in ("", "plan") and not _are_numbers(self.couch_shift, (3, 6)):
+            reasons.append("The couch shift is lateral,longitudinal,vertical in mm[,pitch,roll,rotation], or plan.")
+        return reasons
+
+    def options(self) -> dict[str, Any]:
+        """Options of the command line; None where not given."""
+        if self.folder is None:
+            return {}
+        return {
+            "--anatomy": self.folder,
+            "--registration": self.transform if self.registration == FROM_FILE else self.registration,
+            "--setup": self.setup,
+            "--isocentre": self.isocentre.replace(" ", "") or None,
+            "--couch-shift": self.couch_shift.replace(" ", "") or None,
+            "--anatomy-curve": self.curve,
+            "--truncated": "complete" if self.complete else None,
+        }
+
+
+def _are_numbers(text: str, counts: tuple[int, ...]) -> bool:
+    parts = text.split(",")
+    return len(parts) in counts and all(re.fullmatch(r"\s*[-+]?\d*\.?\d+\s*", part) for part in parts)
 
 
 @dataclass(frozen=True)
@@ -29,6 +82,10 @@ class Job:
     constraints: Path | None = None
     planned_portal: Path | None = None
     criteria: str = "3/3,3/2,2/2"
+    model: str = "physics"
+    ct_curve: Path | None = None
+    assigned: tuple[tuple[int, str], ...] = ()
+    day: DayJob = field(default_factory=lambda: DayJob())
 
     @property
     def scene(self) -> Path | None:
@@ -61,27 +118,77 @@ def reasons_not_ready(job: Job) -> list[str]:
         reasons.append("Choose the output folder.")
     elif job.output.exists() and not job.output.is_dir():
         reasons.append(f"The output folder is a file: {job.output}")
-    for name, path in (("machine profile", job.machine), ("constraints file", job.constraints)):
+    for name, path in (
+        ("machine profile", job.machine),
+        ("constraints file", job.constraints),
+        ("CT curve", job.ct_curve),
+    ):
         if path is not None and not path.is_file():
             reasons.append(f"The {name} does not exist: {path}")
     if job.planned_portal is not None and not job.planned_portal.is_dir():
         reasons.append(f"The folder of planned portal doses does not exist: {job.planned_portal}")
     if not re.fullmatch(r"\s*[\d.]+/[\d.]+\s*(,\s*[\d.]+/[\d.]+\s*)*", job.criteria):
         reasons.append("Gamma criteria are pairs of percent and millimetres, for example 3/3,2/2.")
-    return reasons
+    return [*reasons, *job.day.reasons_not_ready()]
 
 
 def command_line(job: Job) -> list[str]:
     """Return the program and its arguments for a job that is ready."""
-    options = {
+    options: dict[str, Any] = {
         "--out": job.output,
         "--machine": job.machine,
         "--constraints": job.constraints,
         "--planned-portal": job.planned_portal,
         "--criteria": job.criteria.replace(" ", ""),
+        "--model": None if job.model == "physics" else job.model,
+        "--ct-curve": job.ct_curve,
+        **job.day.options(),
     }
     given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+    given += [text for number, file in job.assigned for text in ("--assign", f"{number}={file}")]
     return [*intrepid(), "reconstruct", str(job.study), *given, "--json"]
+
+
+def predict_line(job: Job, images: Sequence[Path]) -> list[str]:
+    """Return the command line that predicts portal doses from images alone; they land beside the output folder."""
+    assert job.output is not None  # asked by reasons_not_to_predict
+    model = [] if job.model in ("physics", "first-order") else ["--model", job.model]
+    out = ["--out", str(predicted_folder(job.output)), "--machine", str(job.machine)]
+    return [*intrepid(), "predict", *map(str, images), *out, *model, "--json"]
+
+
+def predicted_lines(output: str) -> list[str]:
+    """Say what ``intrepid predict --json`` printed: maximum and uncertainty of each image.
+
+    >>> predicted_lines('{"images": [{"file": "a/RI.dcm", "max_gy": 0.5, "uncertainty_percent": 3.2}]}')
+    ['RI.dcm: maximum 0.500 Gy ± 3.2 %']
+    """
+    return [
+        f"{Path(image['file']).name}: maximum {image['max_gy']:.3f} Gy ± {image['uncertainty_percent']:.1f} %"
+        for image in json.loads(output)["images"]
+    ]
+
+
+def model_names() -> list[str]:
+    """Return the models to choose from: the physics, and the networks of this installation."""
+    from intrepid_epid.networks.registry import model_folders
+
+    return ["physics", "first-order", *model_folders()]
+
+
+def predicted_folder(output: Path) -> Path:
+    """Return the folder of portal doses that were predicted from images alone."""
+    return output.with_name(output.name + "_portal_dose")
+
+
+def reasons_not_to_predict(job: Job, images: Sequence[Path]) -> list[str]:
+    """Every reason why no portal dose can be predicted."""
+    reasons = [] if images else ["No portal image of the study shows a beam."]
+    if job.machine is None:
+        reasons.append("Choose the machine profile: without it there is no dose in Gy.")
+    if job.output is None:
+        reasons.append("Choose the output folder.")
+    return reasons
 
 
 def run(job: Job, *, on_message: Callable[[str], None] = lambda message: None, interval_s: float = 0.1) -> "Summary":

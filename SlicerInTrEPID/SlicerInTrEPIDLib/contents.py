@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from intrepid_rt.grids import Grid
 from intrepid_rt.verification import BeamResult, GammaOutcome, VerificationResult
 from SlicerInTrEPIDLib.day import add_day
+from SlicerInTrEPIDLib.drr import radiograph
 from SlicerInTrEPIDLib.hierarchy import RT, Hierarchy
 from SlicerInTrEPIDLib.portal import add_portal_sheet, add_portal_volume, pixel_to_lps
 from SlicerInTrEPIDLib.segmentation import add_segmentation
@@ -25,6 +27,7 @@ DOSE_STOPS = (
 # Green passes, red fails; the change lies at gamma 1, the middle of the window 0 to 2.
 GAMMA_STOPS = ((0.0, (0.0, 0.45, 0.15)), (0.499, (0.75, 0.95, 0.6)), (0.5, (1.0, 0.75, 0.2)), (1.0, (0.75, 0.0, 0.0)))
 GREY_STOPS = ((0.0, (0.0, 0.0, 0.0)), (1.0, (1.0, 1.0, 1.0)))
+RADIOGRAPH_STOPS = ((0.0, (0.1, 0.9, 0.3)), (1.0, (0.0, 0.0, 0.0)))  # green over the grey portal image
 MAX_GAMMA_SHOWN = 2.0
 
 
@@ -34,6 +37,7 @@ class Palette:
     def __init__(self, scene: Any) -> None:
         self.dose = add_colours(scene, "InTrEPID_Dose", colour_ramp(DOSE_STOPS))
         self.gamma = add_colours(scene, "Gamma_ColorTable", colour_ramp(GAMMA_STOPS))
+        self.radiograph = add_colours(scene, "InTrEPID_Radiograph", colour_ramp(RADIOGRAPH_STOPS))
         self.grey = add_colours(scene, "InTrEPID_Grey", colour_ramp(GREY_STOPS))
 
 
@@ -55,7 +59,7 @@ def fill_scene(scene: Any, result: VerificationResult) -> list[str]:
     left_out = _add_structures(scene, tree, result, ct, planned, reconstructed)
     beams = tree.folder("Beams")
     for beam in result.beams:
-        _add_beam(scene, tree, palette, beam, beams, maximum)
+        _add_beam(scene, tree, palette, beam, beams, maximum, result.day.ct if result.day else result.anatomy)
     if result.day is not None:
         add_day(scene, tree, result.day, palette.dose, maximum)
     _add_summary(scene, tree, result)
@@ -147,7 +151,9 @@ def _add_structures(
     return left_out
 
 
-def _add_beam(scene: Any, tree: Hierarchy, palette: Palette, beam: BeamResult, beams: int, maximum: float) -> None:
+def _add_beam(
+    scene: Any, tree: Hierarchy, palette: Palette, beam: BeamResult, beams: int, maximum: float, anatomy: Grid
+) -> None:
     folder = tree.folder(f"{beam.number}: {beam.name}", beams)
     _add_dose(scene, tree, palette, beam.dose, f"Dose {beam.name}", maximum, parent=folder)
     nodes = {}
@@ -171,6 +177,10 @@ def _add_beam(scene: Any, tree: Hierarchy, palette: Palette, beam: BeamResult, b
             referenced_uid=tree.plan_uid,
             attributes=_image_attributes(beam, image),
         )
+    drr = radiograph(anatomy, beam.frame, beam.portal_dose)
+    node = add_portal_volume(scene, drr, beam.frame, f"DRR {beam.name}")
+    show(node, window=(float(drr.values.min()), float(drr.values.max())), colours=palette.radiograph)
+    tree.place(node, parent=folder)
     sheet = add_portal_sheet(scene, beam.epid or beam.portal_dose, beam.frame, f"Imager {beam.name}", palette.grey)
     tree.place(sheet, parent=folder)
     if beam.planned_portal_dose is not None:

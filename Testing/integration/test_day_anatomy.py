@@ -64,6 +64,9 @@ def test_moved_anatomy_and_moved_beams_give_the_unmoved_dose(base, planned):
     [body] = day.day.quality.structures
     assert body.carried > 0.96
     assert day.day.quality.repeat_shift_mm < 0.3
+    for before, after in zip(planned.beams, day.beams, strict=True):
+        one, other = before.forward_check.predicted.values, after.forward_check.predicted.values
+        assert np.percentile(np.abs(other - one), 99) < 0.02 * one.max()  # the forward check sees the day's anatomy
 
 
 def test_a_patient_who_moved_is_hit_elsewhere(base):

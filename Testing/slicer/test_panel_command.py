@@ -143,5 +143,7 @@ def test_panel_file_and_form_know_the_same_names():
     widgets = {widget.get("name") for widget in form.iter("widget")}
     assert set(re.findall(r"self\.ui\.(\w+)", source)) <= widgets
     bound = {p.findtext("string") for p in form.iter("property") if p.get("name") == "SlicerParameterName"}
-    node = next(n for n in ast.parse(source).body if getattr(n, "name", "") == "SlicerInTrEPIDParameterNode")
-    assert bound == {statement.target.id for statement in node.body if isinstance(statement, ast.AnnAssign)}
+    parameters = (MODULE / "SlicerInTrEPIDLib" / "panel" / "parameters.py").read_text(encoding="utf-8")
+    node = next(n for n in ast.parse(parameters).body if getattr(n, "name", "") == "SlicerInTrEPIDParameterNode")
+    fields = {statement.target.id for statement in node.body if isinstance(statement, ast.AnnAssign)}
+    assert bound == fields - {"model"}  # its choices are not known beforehand, so the panel keeps it by hand

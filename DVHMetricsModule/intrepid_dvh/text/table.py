@@ -22,7 +22,8 @@ Key = tuple[str, str]
 
 def looks_like_table(text: str) -> bool:
     """Tell a curves or header table by its first line."""
-    fields = {field.strip('"') for field in text.partition("\n")[0].strip().split(",")}
+    first = text.partition("\n")[0].strip()
+    fields = {field.strip('"') for field in first.split(_separator(first))}
     return {"patID", "structure"} <= fields and bool({"volumeRel", "doseUnit"} & fields)
 
 
@@ -48,7 +49,9 @@ def _sibling_headers(paths: Iterable[Path], options: Options) -> list[tuple[Path
 
 
 def _rows(path: Path, options: Options) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(decoded(path, options)))
+    text = decoded(path, options)
+    separator = _separator(text.partition("\n")[0])
+    reader = csv.DictReader(io.StringIO(text), delimiter=separator)
     rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
     found = set(reader.fieldnames or ())
     if not (set(_CURVE_FIELDS) <= found or {"patID", "structure", "doseUnit"} <= found):
@@ -56,7 +59,19 @@ def _rows(path: Path, options: Options) -> list[dict[str, str]]:
             f"{path}: the columns are {', '.join(sorted(found))}; a table of curves needs {', '.join(_CURVE_FIELDS)}, "
             "a table of headers patID, structure, doseUnit and what else is known."
         )
-    return rows
+    return rows if separator == "," else _with_points(rows)
+
+
+def _separator(header: str) -> str:
+    return next((candidate for candidate in ";\t" if candidate in header), ",")
+
+
+def _with_points(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Turn decimal commas into points, unless a point somewhere makes commas ambiguous."""
+    numbers = [name for name in (rows[0] if rows else ()) if name not in _TEXT_FIELDS]
+    if any("." in row[name] for row in rows for name in numbers):
+        return rows
+    return [row | {name: row[name].replace(",", ".") for name in numbers} for row in rows]
 
 
 def _dvhs(path: Path, rows: list[dict[str, str]], headers: Mapping[Key, dict]) -> Iterable[DVH]:

@@ -141,3 +141,10 @@ def test_constraints_on_models_take_their_parameters(capsys, tables):
     rows = json.loads(capsys.readouterr().out)["constraints"]
     assert {row["compliance"] for row in rows} == {True, False}
     assert run([*arguments, '{"EUDb": 4}']) == 2
+
+
+def test_percent_of_zero_is_valid_json(capsys, tables):
+    arguments = ["constraints", "check", str(tables), "--constraint", "V0Gy > 50%", "--json"]
+    assert run(arguments) == 0
+    row = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["constraints"][0]
+    assert (row["deltaVpc"], row["deltaDpc"], row["dstMinRel"]) == (pytest.approx(100.0), "Inf", "Inf")

@@ -258,3 +258,22 @@ def test_a_prescription_without_unit_is_taken_in_that_of_the_doses_and_said(tmp_
     [dvh] = read_dvh_files([path])
     assert dvh.prescription_gy == pytest.approx(60)
     assert "has no unit" in dvh.warnings[0]
+
+
+def test_tables_may_have_semicolons_and_decimal_commas(tmp_path):
+    curves = tmp_path / "x_curves.csv"
+    header = "structure;volumeRel;dose;patID;volume;doseRel;row"
+    rows = [
+        "PTV (ü), 1.5;100;0;P-9;50,5;0;1",
+        "PTV (ü), 1.5;100;10,5;P-9;50,5;21;2",
+        "PTV (ü), 1.5;0;20,25;P-9;0;40,5;3",
+    ]
+    curves.write_text("\ufeff" + "\r\n".join([header, *rows]) + "\r\n", encoding="utf-8")
+    names = "structure;patID;doseUnit;volumeUnit;structVol;doseRx;isoDoseRx"
+    (tmp_path / "x_header.csv").write_text(f"{names}\nPTV (ü), 1.5;P-9;GY;CC;50,5;50;100\n", encoding="utf-8")
+    [dvh] = read_dvh_files([curves])
+    assert (dvh.structure, dvh.patient_id, dvh.structure_volume_cc) == ("PTV (ü), 1.5", "P-9", 50.5)
+    assert dvh.metric("D50%").value == pytest.approx(15.375)
+    curves.write_text(curves.read_text(encoding="utf-8").replace("20,25", "20.25"), encoding="utf-8")
+    with pytest.raises(UnreadableFile, match=r"line 3: dose is '10,5'; expected a number"):
+        read_dvh_files([curves])

@@ -1,0 +1,102 @@
+"""Self-test of the module: run by developers from the panel and by ctest."""
+
+import pathlib
+import tempfile
+
+import vtk
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+import slicer
+from SlicerInTrEPIDLib.panel.logic import SlicerInTrEPIDLogic
+
+
+class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
+    """Every step on an empty scene."""
+
+    def runTest(self):
+        """Run all steps."""
+        steps = (self.test_reasons, self.test_command, self.test_anatomy, self.test_sample_study, self.test_summary)
+        for step in (*steps, self.test_missing, self.test_child_process):
+            slicer.mrmlScene.Clear()
+            step()
+        self.delayDisplay("All tests passed")
+
+    def test_reasons(self):
+        """An empty panel names both folders, and a bad criterion is explained."""
+        logic = SlicerInTrEPIDLogic()
+        parameters = logic.getParameterNode()
+        reasons = logic.reasonsNotReady(logic.job(parameters))
+        assert len(reasons) == 2
+        parameters.criteria = "three"
+        assert "3/3,2/2" in logic.reasonsNotReady(logic.job(parameters))[-1]
+
+    def test_command(self):
+        """A ready job becomes a command line with exactly what was chosen."""
+        logic = SlicerInTrEPIDLogic()
+        parameters = logic.getParameterNode()
+        with tempfile.TemporaryDirectory() as folder:
+            parameters.studyFolder = pathlib.Path(folder)
+            parameters.outputFolder = pathlib.Path(folder) / "out"
+            parameters.criteria = "3/3, 2/2"
+            job = logic.job(parameters)
+            assert logic.reasonsNotReady(job) == []
+            arguments, environment = logic.command(job)
+        assert arguments[3:] == ["reconstruct", folder, "--out", str(job.output), "--criteria", "3/3,2/2", "--json"]
+        assert "PYTHONPATH" in environment
+
+    def test_anatomy(self):
+        """The anatomy of the day becomes options; what contradicts is named."""
+        logic = SlicerInTrEPIDLogic()
+        parameters = logic.getParameterNode()
+        with tempfile.TemporaryDirectory() as folder:
+            parameters.dayFolder = pathlib.Path(folder)
+            parameters.setup, parameters.couchShift = "couch matched to the plan", "1, 2, 3"
+            options = logic.job(parameters).day.options()
+            assert options["--setup"] == "matched"
+            assert options["--couch-shift"] == "1,2,3"
+            parameters.dayIsocentre = "0,0,0"
+            assert "Keep one" in logic.reasonsNotReady(logic.job(parameters))[-1]
+
+    def test_sample_study(self):
+        """The sample fills the panel with a job that can start and a table of its two images."""
+        import SlicerInTrEPID
+
+        widget = slicer.util.getModuleWidget("SlicerInTrEPID")
+        assert SlicerInTrEPID.useSampleStudy() == []
+        widget.initializeParameterNode()
+        assert widget.logic.reasonsNotReady(widget.job()) == []
+        assert widget.ui.imagesTable.rowCount == 2
+        assert widget.job().assigned == ()
+        assert len(widget.images.images()) == 2
+        widget.ui.imagesTable.cellWidget(0, 3).currentIndex = 2
+        widget.ui.imagesTable.cellWidget(1, 3).currentIndex = 1
+        assert sorted(number for number, _file in widget.job().assigned) == [1, 2]
+        assert widget.ui.allButton.enabled
+
+    def test_summary(self):
+        """An absent pass rate is shown with its reason, not as a number."""
+        from SlicerInTrEPIDLib.command import summarise
+
+        summary = summarise({"gamma_3d": [{"dose_percent": 3, "distance_mm": 3, "reason": "No RTDOSE."}]})
+        assert summary.verdict == "not judged"
+        assert summary.gamma == ("3 % / 3 mm: not computed. No RTDOSE.",)
+
+    def test_missing(self):
+        """What is not installed is named with what it is for."""
+        parts, text = SlicerInTrEPIDLogic().missing("physics")
+        assert all(part.name in text for part in parts)
+
+    def test_child_process(self):
+        """The command line answers from a process of its own while the application runs."""
+        from SlicerInTrEPIDLib.command import environment, intrepid
+        from SlicerInTrEPIDLib.panel.job_runner import JobRunner
+
+        finished = []
+        runner = JobRunner(lambda message: None, lambda code, output: finished.append((code, output)))
+        runner.start([*intrepid(), "--help"], environment())
+        deadline = vtk.vtkTimerLog.GetUniversalTime() + 60.0
+        while not finished and vtk.vtkTimerLog.GetUniversalTime() < deadline:
+            slicer.app.processEvents()
+        assert finished
+        assert finished[0][0] == 0
+        assert "reconstruct" in finished[0][1]
