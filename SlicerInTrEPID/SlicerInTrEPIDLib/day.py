@@ -12,6 +12,7 @@ from intrepid_rt.grids import Grid
 from intrepid_rt.registration.displacement import Displacement
 from intrepid_rt.registration.rigid_transform import moved_grid
 from SlicerInTrEPIDLib.hierarchy import Hierarchy
+from SlicerInTrEPIDLib.segmentation import add_segmentation
 from SlicerInTrEPIDLib.volumes import LPS_TO_RAS, add_colours, add_grid, show, to_vtk_matrix
 
 OURS = "InTrEPID."
@@ -43,6 +44,11 @@ def add_day(scene: Any, tree: Hierarchy, day: DayAnatomy, colours: Any, maximum:
         show(dose, window=(0.0, 1.1 * maximum), colours=colours, hide_below=0.05 * maximum)
         dose.SetAndObserveTransformNodeID(deformable.GetID())
         tree.place(dose, parent=folder)
+    if day.structures is not None:
+        segmentation = add_segmentation(scene, day.structures, reference_volume=image)[0]
+        segmentation.SetName("Structures of the day")
+        segmentation.SetAndObserveTransformNodeID(rigid.GetID())
+        tree.place(segmentation, parent=folder)
     if day.completed is not None:
         tree.place(_add_completed(scene, day.completed), parent=folder)
     return image
