@@ -1,12 +1,6 @@
 """Exchange with a real Orthanc in its own process: C-STORE, storage commitment, STOW, QIDO, WADO."""
 
-import contextlib
 import json
-import shutil
-import subprocess
-import time
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
@@ -18,60 +12,22 @@ from intrepid_cli.main import run
 from intrepid_rt.errors import InvalidSetting
 from intrepid_rt.network.commitment import commit
 from intrepid_rt.network.outbox import Receipts, parcels
-from intrepid_rt.network.peer import Peer, PeerFailure, echo
+from intrepid_rt.network.peer import PeerFailure
 from intrepid_rt.network.sending import send
 from intrepid_rt.network.web import WebPeer, send_by_web
-
-DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+from orthanc_server import DICOMWEB_PLUGIN, INSTALLED, running_orthanc
 
 pytestmark = [
     pytest.mark.external,
     pytest.mark.filterwarnings("ignore:.*socket.socket:pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed"),
+    pytest.mark.skipif(not INSTALLED, reason="Orthanc is not installed"),
 ]
-
-
-@dataclass(frozen=True)
-class Orthanc:
-    peer: Peer
-    http: str
-    listen_port: int
-    has_dicomweb: bool
-
-    def instances(self) -> list[str]:
-        return json.load(urllib.request.urlopen(f"{self.http}/instances"))
-
-    def file(self, number: str) -> bytes:
-        return urllib.request.urlopen(f"{self.http}/instances/{number}/file").read()
 
 
 @pytest.fixture(scope="module")
 def orthanc(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("orthanc")
-    dicom, http, listen = free_port(), free_port(), free_port()
-    plugins = [str(DICOMWEB_PLUGIN)] if DICOMWEB_PLUGIN.exists() else []
-    settings = {
-        "StorageDirectory": str(folder / "storage"), "IndexDirectory": str(folder / "storage"), "Plugins": plugins,
-        "DicomPort": dicom, "DicomAet": "ORTHANC", "HttpPort": http, "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False, "StableAge": 1, "HttpServerEnabled": True, "DicomServerEnabled": True,
-        "DicomModalities": {"us": ["INTREPID", "127.0.0.1", listen]}, "DicomWeb": {"Enable": True},
-    }  # fmt: skip
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=log, stderr=log, cwd=folder)
-    peer = Peer("ORTHANC", "127.0.0.1", dicom)
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with contextlib.suppress(PeerFailure, OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{http}/system").read()
-                echo(peer)
-                break
-            time.sleep(0.2)
-        yield Orthanc(peer, f"http://127.0.0.1:{http}", listen, bool(plugins))
-    finally:
-        process.terminate()
-        process.wait(30)
+    with running_orthanc(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server
 
 
 def study(folder: Path) -> Path:

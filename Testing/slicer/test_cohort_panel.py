@@ -80,7 +80,7 @@ def test_the_command_imports_single_files_too(filled, tmp_path):
 
 def test_files_of_nodes_are_named_once():
     class Node:
-        def GetAttribute(self, name):  # noqa: N802 - as MRML calls it
+        def GetAttribute(self, name):
             return "1.2 1.3" if name == "DICOM.instanceUIDs" else None
 
     assert cohort.files_of_nodes([Node(), Node()], {"1.2": "a.dcm", "1.3": ""}.get) == ["a.dcm"]

@@ -123,9 +123,11 @@ def application(our_ae_title: str) -> Any:
 
 @contextmanager
 def association(
-    peer: Peer, contexts: list[tuple[str, str | None]], handlers: Sequence[Any] = ()
+    peer: Peer, contexts: list[tuple[str, str | None]], handlers: Sequence[Any] = (), roles: Sequence[Any] = ()
 ) -> Iterator["Association"]:
     """Open an association for pairs of SOP class and transfer syntax (None: the usual ones) and release it at the end.
+
+    ``roles`` are pynetdicom's items of role selection, which C-GET needs.
 
     Raises
     ------
@@ -140,8 +142,9 @@ def association(
     tls = (peer.tls.context(for_server=False), peer.host) if peer.tls else None
     line = _Line()
     opened = entity.associate(
-        peer.host, peer.port, ae_title=peer.ae_title, tls_args=tls, evt_handlers=[*line.handlers(), *handlers]
-    )
+        peer.host, peer.port, ae_title=peer.ae_title, tls_args=tls, evt_handlers=[*line.handlers(), *handlers],
+        ext_neg=list(roles),
+    )  # fmt: skip
     try:
         if opened.is_rejected:
             raise PeerFailure(f"{peer} refused the association: check both AE titles ({peer.our_ae_title} calls).")
