@@ -61,7 +61,7 @@ def fill_scene(scene: Any, result: VerificationResult) -> list[str]:
     for beam in result.beams:
         _add_beam(scene, tree, palette, beam, beams, maximum, result.day.ct if result.day else result.anatomy)
     if result.day is not None:
-        add_day(scene, tree, result.day, palette.dose, maximum)
+        add_day(scene, tree, result.day, palette.dose, maximum, planning=result.anatomy)
     _add_summary(scene, tree, result)
     set_views(scene, result.isocentre_lps_mm, background=ct, foreground=reconstructed)
     return left_out

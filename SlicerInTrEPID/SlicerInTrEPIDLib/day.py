@@ -7,19 +7,24 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk
 
+from intrepid_cli.report.day_text import day_rows
 from intrepid_rt.day_anatomy import DayAnatomy
-from intrepid_rt.grids import Grid
-from intrepid_rt.registration.displacement import Displacement
+from intrepid_rt.grids import CTGrid, Grid
+from intrepid_rt.registration.coarse import coarsened_grid
+from intrepid_rt.registration.displacement import Displacement, carried
 from intrepid_rt.registration.rigid_transform import moved_grid
 from SlicerInTrEPIDLib.hierarchy import Hierarchy
+from SlicerInTrEPIDLib.segmentation import add_segmentation
+from SlicerInTrEPIDLib.tables import add_table
 from SlicerInTrEPIDLib.volumes import LPS_TO_RAS, add_colours, add_grid, show, to_vtk_matrix
 
 OURS = "InTrEPID."
+BOARD_MM, CUBE_MM = 2.0, 25.0
 COMPLETED_RGB = (1.0, 0.55, 0.0)
 
 
-def add_day(scene: Any, tree: Hierarchy, day: DayAnatomy, colours: Any, maximum: float) -> Any:
-    """Add image and dose of the day with their transforms; returns the image's node.
+def add_day(scene: Any, tree: Hierarchy, day: DayAnatomy, colours: Any, maximum: float, *, planning: CTGrid) -> Any:
+    """Add image and dose of the day with their transforms, and how good these are; returns the image's node.
 
     The image keeps the coordinates of its own scanner and stands under "Day to plan (rigid)", which stands under
     "Day to plan (deformable)" if the patient deformed; so every view shows it where the planning CT is.
@@ -43,9 +48,46 @@ def add_day(scene: Any, tree: Hierarchy, day: DayAnatomy, colours: Any, maximum:
         show(dose, window=(0.0, 1.1 * maximum), colours=colours, hide_below=0.05 * maximum)
         dose.SetAndObserveTransformNodeID(deformable.GetID())
         tree.place(dose, parent=folder)
+    if day.structures is not None:
+        segmentation = add_segmentation(scene, day.structures, reference_volume=image)[0]
+        segmentation.SetName("Structures of the day")
+        segmentation.SetAndObserveTransformNodeID(rigid.GetID())
+        tree.place(segmentation, parent=folder)
     if day.completed is not None:
         tree.place(_add_completed(scene, day.completed), parent=folder)
+    board = add_grid(scene, checkerboard(planning, day), "Checkerboard planning and day")
+    show(board, window=(-1000.0, 400.0), interpolate=False)
+    rows = day_rows(day.quality)
+    table = add_table(
+        scene,
+        "Registration of the day",
+        {"What": [name for name, _ in rows], "Value": [text for _, text in rows]},
+    )
+    for node in (board, table, *_add_overlaps(scene, day)):
+        tree.place(node, parent=folder)
     return image
+
+
+def checkerboard(planning: CTGrid, day: DayAnatomy) -> Grid:
+    """Cubes of the planning CT and of the carried image of the day in turn, on the planning lattice."""
+    lattice = coarsened_grid(planning, BOARD_MM)
+    i, j, k = (np.arange(n) * s // CUBE_MM for n, s in zip(lattice.shape[::-1], lattice.spacing_mm, strict=True))
+    is_day = (k[:, None, None] + j[:, None] + i) % 2 == 1
+    today = carried(day.ct, lattice, day.displacement, outside=-1000.0).values
+    return lattice.with_values(np.where(is_day, today, lattice.values).astype(np.float32))
+
+
+def _add_overlaps(scene: Any, day: DayAnatomy) -> list[Any]:
+    structures = day.quality.structures
+    if not structures:
+        return []
+    columns = {
+        "Structure": [one.name for one in structures],
+        "Compared with": [one.against for one in structures],
+        "Dice as imaged": [one.before for one in structures],
+        "Dice carried over": [one.carried for one in structures],
+    }
+    return [add_table(scene, "Dice of the day", columns)]
 
 
 def _add_rigid(scene: Any, day: DayAnatomy) -> Any:

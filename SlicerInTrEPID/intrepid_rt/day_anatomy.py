@@ -8,6 +8,7 @@ import numpy as np
 from intrepid_rt.grids import CTGrid, DoseGrid, Grid
 from intrepid_rt.registration.displacement import Displacement
 from intrepid_rt.registration.rigid_transform import RigidTransform
+from intrepid_rt.structures import StructureSet
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class AnatomyQuality:
         The calibration that turned HU into density.
     completed_cc : float
         Volume of the patient that was taken from the planning CT because the image does not show it.
+    doubts : tuple of str
+        Reasons not to trust the registration; with any of them no plan passes. They are among the warnings, too.
     """
 
     image: str
@@ -77,6 +80,7 @@ class AnatomyQuality:
     outside_cc: float = 0.0
     completed_cc: float = 0.0
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +116,7 @@ class DayAnatomy:
     displacement: Displacement | None = None
     completed: Grid | None = None
     dose: DoseGrid | None = None
+    structures: StructureSet | None = None  # drawn on the image, in its own frame
     series_uid: str = ""
     acquired: str = ""
     paths: tuple[Path, ...] = ()

@@ -5,19 +5,19 @@ import pytest
 
 from chain_phantoms import water_box
 from intrepid_rt.beam_frame import beam_frame
-from intrepid_rt.day_anatomy import AnatomyQuality, DayAnatomy
+from intrepid_rt.day_anatomy import AnatomyQuality, DayAnatomy, StructureOverlap
 from intrepid_rt.errors import MissingObject
 from intrepid_rt.grids import CTGrid, DoseGrid, Grid, affine_from_axes
 from intrepid_rt.portal_image import PortalImage
 from intrepid_rt.registration.displacement import Displacement
-from intrepid_rt.registration.rigid_transform import rigid_about
+from intrepid_rt.registration.rigid_transform import IDENTITY, rigid_about
 
 pytest.importorskip("slicer")
 
 import vtk
 
 from SlicerInTrEPIDLib.adoption import adopt
-from SlicerInTrEPIDLib.day import add_day
+from SlicerInTrEPIDLib.day import add_day, checkerboard
 from SlicerInTrEPIDLib.drr import radiograph
 from SlicerInTrEPIDLib.headless import headless_scene
 from SlicerInTrEPIDLib.hierarchy import RT
@@ -87,14 +87,17 @@ def test_the_anatomy_of_the_day_stands_under_its_transforms(scene):
     lattice = Grid(np.zeros((6, 7, 8), np.float32), affine_from_axes((-60, -60, -60), (18.0, 20.0, 22.0)))
     u = lattice.positions() * np.array([0.02, 0.01, -0.03]) + np.array([1.0, -2.0, 0.5])
     ct = CTGrid(grid.values, grid.index_to_lps)
-    quality = AnatomyQuality("CT", "deformable", (0,) * 3, (0,) * 3, "", (0,) * 3, (0,) * 3)
+    zero = (0.0, 0.0, 0.0)
+    dice = (StructureOverlap("BODY", None, 0.97, "patient found in the image"),)
+    quality = AnatomyQuality("CT", "deformable", zero, zero, "", zero, zero, structures=dice)
     day = DayAnatomy(
         ct=ct, density_g_cc=grid, patient=grid, to_day=motion, setup=motion, quality=quality,
         displacement=Displacement(lattice, u.astype(np.float32)), completed=grid, dose=grid,
     )  # fmt: skip
-    image = add_day(scene, _Tree(scene), day, scene.AddNewNodeByClass("vtkMRMLColorTableNode"), 50.0)
+    image = add_day(scene, _Tree(scene), day, scene.AddNewNodeByClass("vtkMRMLColorTableNode"), 50.0, planning=ct)
     names = [scene.GetNthNode(number).GetName() for number in range(scene.GetNumberOfNodes())]
     assert {"CT of the day", "Dose on the anatomy of the day", "Taken from the planning CT"} <= set(names)
+    assert {"Checkerboard planning and day", "Registration of the day", "Dice of the day"} <= set(names)
     planned = np.array([3.0, -7.0, 11.0])
     in_scanner = motion.apply(planned + day.displacement.at(planned))
     to_world = vtk.vtkGeneralTransform()
@@ -103,6 +106,23 @@ def test_the_anatomy_of_the_day_stands_under_its_transforms(scene):
     np.testing.assert_allclose(shown, planned, atol=0.01)
     _, index_to_lps = read_volume(image)
     np.testing.assert_allclose(index_to_lps[:3, 3], motion.apply(ct.origin_lps_mm), atol=1e-6)
+
+
+def test_a_checkerboard_shows_both_images_in_turn():
+    """Cubes of 25 mm: 1 where the planning CT is, 2 where the image of the day is, shifted onto it."""
+    lattice = affine_from_axes((-50.0, -40.0, -30.0), (2.0, 2.5, 5.0))
+    planning = CTGrid(np.full((20, 40, 50), 1.0, np.float32), lattice)
+    zero = (0.0, 0.0, 0.0)
+    quality = AnatomyQuality("CT", "rigid", zero, zero, "", zero, zero)
+    today = CTGrid(np.full((30, 60, 80), 2.0, np.float32), affine_from_axes((-70.0, -60.0, -60.0), (2.0, 2.5, 5.0)))
+    day = DayAnatomy(today, today, today, IDENTITY, IDENTITY, quality)
+    board = checkerboard(planning, day)
+    assert [board.sample(at) for at in ((-45, -35, -25), (-20, -35, -25), (-20, -10, -25), (-45, -35, 0))] == [
+        1,
+        2,
+        1,
+        2,
+    ]
 
 
 class _Tree:

@@ -7,8 +7,9 @@ from slicer.i18n import tr as _
 
 from SlicerInTrEPIDLib.study_table import StudyContents, images_of, overrides
 
-COLUMNS = ("Image", "Taken", "Gantry", "Beam", "Why")
-BEAM = 3
+COLUMNS = ("Image", "Beam", "Gantry", "Taken", "Why")
+BEAM = 1
+IMAGE_WIDTH = 150  # long file names are cut short, and whole in the tooltip
 
 
 class ImagesTable:
@@ -37,13 +38,14 @@ class ImagesTable:
         self._table.setRowCount(0)
         self._table.setRowCount(len(rows))
         for number, row in enumerate(rows):
-            for column, text in enumerate((row.file, row.taken, row.gantry, "", row.how)):
+            for column, text in enumerate((row.file, "", row.gantry, row.taken, row.how)):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text)
                 self._table.setItem(number, column, item)
             self._boxes[row.file] = self._box(contents, row.beam)
             self._table.setCellWidget(number, BEAM, self._boxes[row.file])
         self._table.resizeColumnsToContents()
+        self._table.setColumnWidth(0, IMAGE_WIDTH)
         self._table.setFixedHeight(self._height(len(rows)))
 
     def _box(self, contents, beam):

@@ -68,8 +68,8 @@ class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
         assert widget.ui.imagesTable.rowCount == 2
         assert widget.job().assigned == ()
         assert len(widget.images.images()) == 2
-        widget.ui.imagesTable.cellWidget(0, 3).currentIndex = 2
-        widget.ui.imagesTable.cellWidget(1, 3).currentIndex = 1
+        widget.ui.imagesTable.cellWidget(0, 1).currentIndex = 2
+        widget.ui.imagesTable.cellWidget(1, 1).currentIndex = 1
         assert sorted(number for number, _file in widget.job().assigned) == [1, 2]
         assert widget.ui.allButton.enabled
 

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from intrepid_cli.verification.day_density import DayDensity, day_density
 from intrepid_cli.verification.day_files import DayFiles, read_day_files
-from intrepid_cli.verification.day_quality import overlaps, registration_warnings, repeatability
+from intrepid_cli.verification.day_quality import doubts_about, overlaps, repeatability, setup_warnings
 from intrepid_cli.verification.day_setup import Setup, beam_setup, setup_way
 from intrepid_cli.verification.inputs import Inputs
 from intrepid_cli.verification.settings import VerificationSettings
@@ -131,6 +131,7 @@ def day_anatomy(planned: Planned, settings: VerificationSettings, progress: Call
         series_uid=files.series.series_uid,
         acquired=files.acquired,
         paths=files.paths,
+        structures=files.structures,
     )
     repeat = repeatability(planning, own, motion, planned.isocentre_lps_mm, outline.values > 0.5)
     quality = replace(
@@ -141,8 +142,9 @@ def day_anatomy(planned: Planned, settings: VerificationSettings, progress: Call
         hounsfield=tuple(TissueHounsfield(tissue, *values) for tissue, values in deviations.items()),
         structures=overlaps(planned.structures, files.structures, found, lattice, density, same_frame=same_frame),
     )
-    warnings = (*files.series.notes, *density.warnings, *registration_warnings(quality))
-    return replace(found, quality=replace(quality, warnings=warnings))
+    doubts = doubts_about(quality)
+    warnings = (*files.series.notes, *density.warnings, *doubts, *setup_warnings(quality))
+    return replace(found, quality=replace(quality, warnings=warnings, doubts=doubts))
 
 
 def _same_frame(planned: Planned, files: DayFiles) -> bool:

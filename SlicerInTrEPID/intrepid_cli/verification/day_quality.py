@@ -23,7 +23,6 @@ REPEAT_LEVELS_MM = (8.0, 4.0)
 LARGEST_REPEAT_MM, LARGEST_REPEAT_DEG = 1.0, 0.5
 LARGEST_SETUP_MM, LARGEST_SETUP_DEG = 20.0, 3.0
 SMALLEST_DICE = 0.9
-NO_OUTLINE = "patient"
 
 
 def repeatability(
@@ -82,8 +81,8 @@ def _overlaps(
         yield StructureOverlap(structure.name, before, dice(mask, brought), "drawn on the image of the day")
 
 
-def registration_warnings(quality: AnatomyQuality) -> tuple[str, ...]:
-    """Return what a person should look at before trusting the registration."""
+def doubts_about(quality: AnatomyQuality) -> tuple[str, ...]:
+    """Return reasons not to trust a registration."""
     found = []
     if quality.repeat_shift_mm is None or quality.repeat_rotation_deg is None:
         found.append("A second registration of the image of the day, begun elsewhere, did not end: look at the first.")
@@ -92,14 +91,19 @@ def registration_warnings(quality: AnatomyQuality) -> tuple[str, ...]:
             f"A second registration, begun elsewhere, ends {quality.repeat_shift_mm:.1f} mm and "
             f"{quality.repeat_rotation_deg:.1f} degrees from the first: look at it in the scene."
         )
-    shift = float(np.linalg.norm(quality.setup_shift_mm))
-    turn = float(np.abs(quality.setup_rotation_deg).max())
-    if shift > LARGEST_SETUP_MM or turn > LARGEST_SETUP_DEG:
-        found.append(
-            f"The beams hit the anatomy {shift:.0f} mm and {turn:.1f} degrees from where they were planned: check "
-            "image, isocentre and couch shift."
-        )
     for overlap in quality.structures:
         if overlap.carried is not None and overlap.carried < SMALLEST_DICE:
             found.append(f"{overlap.name}: Dice of only {overlap.carried:.2f} after registration ({overlap.against}).")
     return tuple(found)
+
+
+def setup_warnings(quality: AnatomyQuality) -> tuple[str, ...]:
+    """Return what is unusual about where the beams hit."""
+    shift = float(np.linalg.norm(quality.setup_shift_mm))
+    turn = float(np.abs(quality.setup_rotation_deg).max())
+    if shift <= LARGEST_SETUP_MM and turn <= LARGEST_SETUP_DEG:
+        return ()
+    return (
+        f"The beams hit the anatomy {shift:.0f} mm and {turn:.1f} degrees from where they were planned: check image, "
+        "isocentre and couch shift.",
+    )

@@ -70,10 +70,11 @@ def verdict(
     *,
     is_relative: bool,
     planned_reason: str,
+    doubts: tuple[str, ...] = (),
 ) -> Verdict:
     """Judge by the gamma limit of TG-218, the ratio at the isocentre and the constraints on the reconstructed dose.
 
-    Any limit that is broken fails a plan, but none passes without its gamma.
+    Any limit that is broken fails a plan, but none passes without its gamma, nor with ``doubts`` about the anatomy.
     """
     if is_relative:
         return Verdict("not judged", ("Relative result: no machine profile was given, so no limit can be applied.",))
@@ -85,7 +86,7 @@ def verdict(
     if not by_gamma:
         absent = next((gamma.reason for gamma in gammas if gamma.reason), "No gamma criterion with a limit was asked.")
         return Verdict("not judged", (planned_reason or absent, *reasons))
-    return Verdict("pass", reasons)
+    return Verdict("not judged", (*doubts, *reasons)) if doubts else Verdict("pass", reasons)
 
 
 def _gamma_reasons(gammas: tuple[GammaOutcome, ...]) -> list[tuple[bool, str]]:

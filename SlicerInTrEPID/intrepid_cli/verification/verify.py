@@ -114,6 +114,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
             settings.constraints, curves, fractions=inputs.plan.fractions_planned or 1, is_relative=is_relative
         )
     planned_reason = inputs.selection.planned_reason
+    doubts = inputs.day.quality.doubts if inputs.day is not None else ()
     patient, plan, profile_identity = identities(inputs, profile)
     result = VerificationResult(
         patient=patient,
@@ -132,7 +133,9 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         structures=structures,
         constraints=constraints,
         points=points,
-        verdict=verdict(gammas, points, constraints, is_relative=is_relative, planned_reason=planned_reason),
+        verdict=verdict(
+            gammas, points, constraints, is_relative=is_relative, planned_reason=planned_reason, doubts=doubts
+        ),
         warnings=(*_warnings(inputs, physics.notes, alone), *_causes(beams)),
         provenance=provenance(inputs, settings),
         seconds=watch.seconds,

@@ -1,12 +1,16 @@
 """Constraints are for the whole course, images for one fraction."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from intrepid_cli.verification.judgement import constraint_outcomes
+from intrepid_cli.verification.day_quality import doubts_about, setup_warnings
+from intrepid_cli.verification.judgement import constraint_outcomes, verdict
 from intrepid_dvh import DVH
+from intrepid_rt.day_anatomy import AnatomyQuality, StructureOverlap
+from intrepid_rt.verification import GammaOutcome
 
 
 def dvh_of_one_fraction(mean_gy: float) -> DVH:
@@ -45,3 +49,36 @@ def test_a_relative_result_is_not_judged(constraint_file):
     outcomes, _ = constraint_outcomes(constraint_file, curves, fractions=1, is_relative=True)
     assert {outcome.compliance for outcome in outcomes} == {None}
     assert all("relative" in outcome.reason for outcome in outcomes)
+
+
+def quality(**changes):
+    zero = (0.0, 0.0, 0.0)
+    usual = AnatomyQuality("CT", "rigid", zero, zero, "", zero, zero, repeat_shift_mm=0.1, repeat_rotation_deg=0.05)
+    return replace(usual, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"repeat_shift_mm": None}, "did not end"),
+        ({"repeat_shift_mm": 1.4}, "ends 1.4 mm"),
+        ({"repeat_rotation_deg": 0.8}, "0.8 degrees"),
+        ({"structures": (StructureOverlap("BODY", None, 0.84, "x"),)}, "BODY: Dice of only 0.84"),
+    ],
+)
+def test_no_plan_passes_on_an_anatomy_that_is_in_doubt(changes, said):
+    gamma = GammaOutcome(3, 2, pass_rate_percent=99.0, n_points=10, n_passed=10, limit_percent=95.0)
+    doubts = doubts_about(quality(**changes))
+    assert len(doubts) == 1
+    assert said in doubts[0]
+    found = verdict((gamma,), (), (), is_relative=False, planned_reason="", doubts=doubts)
+    assert (found.status, found.reasons[0]) == ("not judged", doubts[0])
+    bad = replace(gamma, pass_rate_percent=50.0)
+    assert verdict((bad,), (), (), is_relative=False, planned_reason="", doubts=doubts).status == "fail"
+    assert verdict((gamma,), (), (), is_relative=False, planned_reason="").status == "pass"
+
+
+def test_a_good_registration_leaves_no_doubt_and_a_large_setup_error_is_told():
+    assert doubts_about(quality(structures=(StructureOverlap("BODY", None, 0.97, "x"),))) == ()
+    assert setup_warnings(quality()) == ()
+    assert "25 mm" in setup_warnings(quality(setup_shift_mm=(0.0, 25.0, 0.0)))[0]
