@@ -50,7 +50,9 @@ def write_toy_dataset(
     splits = ["train"] * n_train + ["validation"] * n_validation + ["test"] * n_test
     pairs = []
     for number, split in enumerate(splits):
-        half_x, half_y = (rng.uniform(0.2, 0.6, 2) * size * pixel_mm / 2).tolist()
+        # The first two are the smallest and the largest, so that the domain is the same however many there are.
+        shares = {0: np.full(2, 0.15), 1: np.full(2, 0.6)}.get(number, rng.uniform(0.15, 0.6, 2))
+        half_x, half_y = (shares * size * pixel_mm / 2).tolist()
         thickness, meterset = float(thicknesses[number % len(thicknesses)]), float(rng.uniform(50, 200))
         arrays = toy_arrays(half_x, half_y, thickness, meterset, size=size, pixel_mm=pixel_mm)
         name = f"toy_{number:03d}"
