@@ -59,7 +59,16 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         image = options.image or made_image(Path(folder))
-        arguments = ["predict", str(image), "--machine", str(options.machine), "--out", folder, "--model", options.model]
+        arguments = [
+            "predict",
+            str(image),
+            "--machine",
+            str(options.machine),
+            "--out",
+            folder,
+            "--model",
+            options.model,
+        ]
         arguments += ["--meterset-mu", "100"]
         assert run(arguments) == 0
         whole = best_of(lambda: run(arguments))
