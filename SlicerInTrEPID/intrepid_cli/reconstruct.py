@@ -22,7 +22,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
 @click.option("--assign", "assigned", multiple=True, metavar="BEAM=FILE", help="The image of a beam, by hand.")
 @click.option("--anatomy", default="planning", show_default=True, help="planning, or a folder with the CT of the day.")
-@click.option("--registration", default="rigid", show_default=True, help="rigid, deformable, or a transform file.")
+@click.option("--registration", default="rigid", show_default=True, help="rigid, deformable, dicom (REG), or a file.")
 @click.option(
     "--setup", type=click.Choice(["image", "matched", "matched-6d"]), help="Where the beams hit the day's CT."
 )

@@ -105,6 +105,26 @@ def test_a_stated_transform_and_structures_of_the_day(base, planned, tmp_path):
     assert "transform" in roles
 
 
+def test_the_registration_object_of_image_guidance_is_used(base, planned):
+    """The couch was corrected by what the REG object beside the image states; its frame is the image's own."""
+    folder, day_ids = base[0] / "guided", Ids()
+    write_day(folder, day_ids, motion=MOTION)
+    with pytest.raises(UnusableInput, match="none of 0 spatial registration"):
+        verified(base[0], anatomy=folder, registration="dicom", setup="matched-6d")
+    made = builders.new_dataset("CT", Ids(frame=base[1].frame))
+    made.Modality, made.SOPClassUID = "REG", "1.2.840.10008.5.1.4.1.1.66.1"
+    made.RegistrationSequence = []
+    for uid, matrix in ((base[1].frame, np.eye(4)), (day_ids.frame, MOTION.inverse.matrix)):
+        one = builders.item(FrameOfReferenceTransformationMatrix=[f"{v:.10g}" for v in matrix.ravel()])
+        one.FrameOfReferenceTransformationMatrixType = "RIGID"
+        step = builders.item(MatrixSequence=[one])
+        made.RegistrationSequence.append(builders.item(FrameOfReferenceUID=uid, MatrixRegistrationSequence=[step]))
+    builders.save(made, folder / "REG.dcm")
+    day = verified(base[0], anatomy=folder, registration="dicom", setup="matched-6d")
+    np.testing.assert_allclose(day.day.to_day.matrix, MOTION.matrix, atol=1e-6)
+    assert_same_dose(planned, day)
+
+
 def test_a_truncated_image_is_refused_or_completed(base, planned):
     ids = Ids(frame=base[1].frame)
     write_day(base[0] / "cut", ids, day_lattice(turned_deg=(0, 0, 0), n=36), round_mm=96.0, description="CBCT")

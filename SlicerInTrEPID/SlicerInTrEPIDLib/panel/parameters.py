@@ -18,7 +18,7 @@ HOUNSFIELD = {
     "matched to the planning CT": "matched",
     OWN_CURVE: "own",
 }
-REGISTRATIONS = ["rigid", "deformable", "transform file"]
+REGISTRATIONS = ["rigid", "deformable", "dicom", "transform file"]
 
 
 @parameterNodeWrapper

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from intrepid_cli.verification.day_density import DayDensity, day_density
-from intrepid_cli.verification.day_files import DayFiles, read_day_files
+from intrepid_cli.verification.day_files import DayFiles, read_day_files, stated_motion
 from intrepid_cli.verification.day_quality import doubts_about, overlaps, repeatability, setup_warnings
 from intrepid_cli.verification.day_setup import Setup, beam_setup, setup_way
 from intrepid_cli.verification.inputs import Inputs
@@ -165,10 +165,13 @@ def _registered(
     planning: Grid, day: Grid, outline: Grid, planned: Planned, settings: VerificationSettings, files: DayFiles
 ) -> tuple[RigidTransform, Displacement | None]:
     region = outline.values > 0.5
+    if settings.registration == "dicom":
+        return stated_motion(files, planned.ct.frame_of_reference_uid), None
     if settings.registration not in ("rigid", "deformable"):
         if not Path(settings.registration).is_file():
             raise InvalidSetting(
-                f"--registration {settings.registration}: expected rigid, deformable, or a transform file that exists."
+                f"--registration {settings.registration}: expected rigid, deformable, dicom, or a transform file "
+                "that exists."
             )
         return read_transform(settings.registration, planning)
     start = IDENTITY if _same_frame(planned, files) else None
@@ -200,7 +203,7 @@ def _facts(
     registration = settings.registration
     return AnatomyQuality(
         image="cone-beam CT" if files.is_cone_beam else "CT",
-        registration=registration if registration in ("rigid", "deformable") else Path(registration).name,
+        registration=registration if registration in ("rigid", "deformable", "dicom") else Path(registration).name,
         shift_mm=_three(motion.shift_at(isocentre)),
         rotation_deg=_three(motion.rotation_deg),
         setup=setup.how,

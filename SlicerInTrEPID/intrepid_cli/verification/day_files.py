@@ -7,13 +7,16 @@ from pydicom.dataset import Dataset
 
 from intrepid_rt.dicom_ct import CTSeries, read_ct_series
 from intrepid_rt.dicom_file import read_dataset, text, texts
+from intrepid_rt.dicom_registration import motion_between
 from intrepid_rt.dicom_structures import read_structure_set
 from intrepid_rt.errors import AmbiguousInput, MissingObject, UnusableInput
+from intrepid_rt.registration.rigid_transform import RigidTransform
 from intrepid_rt.scan import scan
 from intrepid_rt.structures import StructureSet
 
 # Words in the header of an image by which vendors tell a cone-beam CT; DICOM has no element for it.
 CONE_BEAM_WORDS = ("CBCT", "CONE", "XVI", "ON-BOARD IMAGER", "OBI", "HYPERSIGHT")
+REGISTRATION_UNUSED = "REG is not used"  # as a scan of the folder says: it has no use elsewhere
 HEADER_ELEMENTS = (
     "ManufacturerModelName", "StationName", "SeriesDescription", "ProtocolName", "ScanOptions", "StudyDescription",
 )  # fmt: skip
@@ -28,6 +31,7 @@ class DayFiles:
     is_cone_beam: bool
     acquired: str
     paths: tuple[Path, ...]
+    registrations: tuple[Path, ...]
 
 
 def read_day_files(folder: Path, *, patient_id: str) -> DayFiles:
@@ -61,7 +65,31 @@ def read_day_files(folder: Path, *, patient_id: str) -> DayFiles:
         is_cone_beam=_is_cone_beam(header),
         acquired=text(header, "AcquisitionDate") or text(header, "SeriesDate") or text(header, "StudyDate"),
         paths=ct.paths,
+        registrations=tuple(path for path, why in study.unused if why == REGISTRATION_UNUSED),
     )
+
+
+def stated_motion(files: DayFiles, planning_frame: str) -> RigidTransform:
+    """Return the motion from plan to image that spatial registration objects (REG) beside the image state.
+
+    Raises
+    ------
+    MissingObject
+        None links the two frames of reference.
+    AmbiguousInput
+        Several do, and differ.
+    """
+    own = files.series.grid.frame_of_reference_uid
+    found = [motion_between(path, planning_frame, own) for path in files.registrations]
+    motions = [RigidTransform(matrix) for matrix in found if matrix is not None]
+    if not motions:
+        raise MissingObject(
+            f"--registration dicom: none of {len(files.registrations)} spatial registration(s) beside the image links "
+            "its frame of reference to the plan's. Export the one of the image guidance, or use --registration rigid."
+        )
+    if any(abs(one.matrix - motions[0].matrix).max() > 1e-3 for one in motions[1:]):
+        raise AmbiguousInput(f"{len(motions)} different spatial registrations lie beside the image. Keep the one used.")
+    return motions[0]
 
 
 def _is_cone_beam(header: Dataset) -> bool:

@@ -30,7 +30,8 @@ class VerificationSettings:
     anatomy : Path or None
         Folder of the CT or cone-beam CT of the day; None computes on the planning CT. All below is about it.
     registration : str
-        "rigid", "deformable", or a transform file from the planning CT's points to those of the image.
+        "rigid", "deformable", "dicom" (a REG object beside the image), or a transform file from the planning CT's
+        points to those of the image.
     setup : str or None
         "image" (treated as imaged), "matched" (couch shifted to the plan), "matched-6d" (turned as well).
     isocentre_mm : tuple of float or None

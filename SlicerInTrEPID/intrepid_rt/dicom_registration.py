@@ -1,0 +1,60 @@
+"""Spatial registration objects (REG): how imaging systems write where two frames of reference lie to each other.
+
+PS3.3 C.20.2: each item names a frame of reference and the matrices, applied in order, from it to the registered one.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from intrepid_rt.dicom_file import decimals, items, label, read_dataset, text
+from intrepid_rt.errors import UnreadableFile, UnsupportedGeometry
+
+
+def registered_frames(path: str | Path) -> dict[str, NDArray]:
+    """Return FrameOfReferenceUID to matrix (4, 4), LPS mm: from each frame to the registered one.
+
+    Raises
+    ------
+    UnreadableFile
+        Not a REG object, or a matrix without sixteen numbers.
+    UnsupportedGeometry
+        A matrix that is not rigid.
+    """
+    dataset = read_dataset(path, pixels=False)
+    if text(dataset, "Modality") != "REG":
+        raise UnreadableFile(
+            f"{label(dataset)} is no spatial registration (REG). Give the one of the treatment machine."
+        )
+    frames = {}
+    for item in items(dataset, "RegistrationSequence"):
+        matrix = np.eye(4)
+        for registration in items(item, "MatrixRegistrationSequence"):
+            for one in items(registration, "MatrixSequence"):
+                matrix = _matrix(one, dataset) @ matrix
+        uid = text(item, "FrameOfReferenceUID")
+        if uid:
+            frames[uid] = matrix
+    return frames
+
+
+def _matrix(item: Dataset, dataset: Dataset) -> NDArray:
+    kind = text(item, "FrameOfReferenceTransformationMatrixType").upper()
+    numbers = decimals(item, "FrameOfReferenceTransformationMatrix")
+    if len(numbers) != 16:
+        raise UnreadableFile(
+            f"{label(dataset)} holds a matrix of {len(numbers)} numbers; expected 16. Export it again."
+        )
+    if kind not in ("RIGID", ""):
+        raise UnsupportedGeometry(f"{label(dataset)} holds a {kind} matrix; only RIGID ones move a patient.")
+    return numbers.reshape(4, 4)
+
+
+def motion_between(path: str | Path, from_frame: str, to_frame: str) -> NDArray | None:
+    """Return the matrix (4, 4) from points of one frame to those of another, None if the object does not link them."""
+    frames = registered_frames(path)
+    if from_frame not in frames or to_frame not in frames:
+        return None
+    return np.linalg.inv(frames[to_frame]) @ frames[from_frame]
