@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint bench lock clean sbom audit release fuzz fuzz-guided
+.PHONY: setup demo test test-full lint bench lock clean sbom audit release fuzz fuzz-guided
 
 setup: $(READY)
 
@@ -23,6 +23,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto
+
+# What takes minutes to hours: 300 synthetic patients on both databases. -s shows its times.
+test-full: $(READY)
+	$(BIN)/python -m pytest -m full -s
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -95,7 +95,7 @@ def _dvh_row(
         structure_set_sha256=anatomy.row.file_sha256,
     )
     try:
-        _fill(row, compute_dvh(grid, structure, slice_spacing_mm=anatomy.slice_spacing_mm))
+        fill_dvh(row, compute_dvh(grid, structure, slice_spacing_mm=anatomy.slice_spacing_mm))
     except FrameOfReferenceMismatch:
         raise
     except UnusableInput as error:
@@ -103,7 +103,8 @@ def _dvh_row(
     return row
 
 
-def _fill(row: DoseVolumeHistogram, dvh: DVH) -> None:
+def fill_dvh(row: DoseVolumeHistogram, dvh: DVH) -> None:
+    """Write the numbers and the curve of a DVH to its row."""
     known = dvh.stated
     row.volume_cc = dvh.structure_volume_cc
     row.volume_outside_dose_cc = dvh.volume_outside_dose_cc

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from intrepid_rt.dicom_file import collecting, decimals, label, read_dataset, text, texts
 from intrepid_rt.errors import MissingObject, UnusableInput
 
-USED_MODALITIES = ("CT", "RTSTRUCT", "RTPLAN", "RTDOSE")
+USED_MODALITIES = ("CT", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD")
 
 _LARGEST_SLICE_BYTES = 20_000_000
 

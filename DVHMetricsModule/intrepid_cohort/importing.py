@@ -30,7 +30,7 @@ from intrepid_cohort.workers import Failure, Outcome, run_tasks
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnusableInput
 
 # Raised whenever the same files would give other rows: patients are then imported anew.
-IMPORT_RULES = 1
+IMPORT_RULES = 2
 
 _FILES_PER_COMMIT = 200
 

@@ -11,6 +11,7 @@ from intrepid_cohort.dose_facts import add_dvhs, dose_row
 from intrepid_cohort.endpoints import add_default_endpoints
 from intrepid_cohort.headers import Header
 from intrepid_cohort.plan_facts import plan_row
+from intrepid_cohort.record_facts import record_row
 from intrepid_cohort.schema import Dose, Plan, Series, Study
 from intrepid_cohort.structure_facts import AnatomyFacts, anatomy_facts
 from intrepid_cohort.values import date_of, years_between
@@ -48,7 +49,7 @@ def patient_record(headers: Iterable[Header]) -> PatientRecord:
     _add_series(studies, [files[0] for files in by_modality["CT"]])
     _RtObjects(studies, record).add(by_modality)
     record.studies = [study for study in studies.values() if study.series or study.structure_sets or study.plans
-                      or study.doses]  # fmt: skip
+                      or study.doses or study.treatment_records]  # fmt: skip
     return record
 
 
@@ -147,8 +148,13 @@ class _RtObjects:
         self.plans: dict[str, Plan] = {}
 
     def add(self, by_modality: Mapping[str, list[list[Header]]]) -> None:
-        """Read structure sets, then plans, then doses: each refers to what came before."""
-        for modality, take in (("RTSTRUCT", self._structure_set), ("RTPLAN", self._plan), ("RTDOSE", self._dose)):
+        """Read structure sets, then plans, then doses: each refers to what came before; then treatment records."""
+        for modality, take in (
+            ("RTSTRUCT", self._structure_set),
+            ("RTPLAN", self._plan),
+            ("RTDOSE", self._dose),
+            ("RTRECORD", self._record),
+        ):
             for files in by_modality.get(modality, ()):
                 self._take_first_readable(files, take)
 
@@ -202,6 +208,10 @@ class _RtObjects:
         add_dvhs(row, found.grid, anatomy)
         add_default_endpoints(row, plan.prescription_dose_gy if plan else None)
         self.studies[header.study_instance_uid].doses.append(row)
+
+    def _record(self, header: Header, dataset: Dataset) -> None:
+        row = record_row(dataset, file_sha256=header.sha256)
+        self.studies[header.study_instance_uid].treatment_records.append(row)
 
     def _anatomy_of(self, row: Dose, plan: Plan | None) -> AnatomyFacts | None:
         through_plan = plan.referenced_structure_set_uid if plan else None

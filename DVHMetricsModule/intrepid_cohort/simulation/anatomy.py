@@ -15,7 +15,8 @@ VERTICES = 40
 class Organ:
     """An upright elliptic cylinder, drawn on ``planes`` CT slices from ``first_plane`` on.
 
-    ``name`` is after TG-263, ``variants`` are what centres call it, in the order of `LANGUAGES`.
+    ``name`` is after TG-263, ``variants`` are what centres call it, in the order of `LANGUAGES`: spellings separated by
+    ``|``, of which a patient has one. ``mirrored_variants`` are those of the other side, where the name tells it.
     """
 
     name: str
@@ -25,6 +26,19 @@ class Organ:
     first_plane: int
     planes: int
     variants: tuple[str, ...]
+    mirrored_variants: tuple[str, ...] = ()
+
+    def variant(self, language: int, spelling: int) -> str:
+        """Return the name in a language, in one of its spellings."""
+        spellings = self.variants[language].split("|")
+        return spellings[spelling % len(spellings)]
+
+    def mirrored(self) -> "Organ":
+        """Return the target of the other side; other organs stay where they are."""
+        if self.interpreted_type != "PTV":
+            return self
+        x, y = self.centre_xy_mm
+        return replace(self, centre_xy_mm=(-x, y), variants=self.mirrored_variants or self.variants)
 
     def contours_mm(self, origin_lps_mm: NDArray) -> list[NDArray]:
         """Polygons (VERTICES, 3) in LPS mm, one per plane; the anatomy's first slice lies at ``origin_lps_mm``."""
@@ -61,15 +75,28 @@ LANGUAGES = ("English", "German", "Danish", "Italian", "Dutch", "French")
 
 ORGANS = (
     Organ("External", "EXTERNAL", (0, 0), (140, 95), 0, SLICES,
-          ("BODY", "Körperumriss", "Krop", "Corpo", "Huid", "Contour externe")),
+          ("BODY|External", "Körperumriss|Aussenkontur", "Krop|Ydre kontur", "Corpo|Contorno esterno",
+           "Huid|Buitencontour", "Contour externe|Corps")),
     Organ("PTV_5000", "PTV", (70, -50), (28, 18), 7, 10,
-          ("PTV breast 50", "PTV Mamma li", "PTV_Bryst", "PTV mammella", "PTV borst", "PTV sein 50")),
+          ("PTV breast 50|PTV_5000", "PTV Mamma li|PTV Mamma links", "PTV_Bryst|PTVp_bryst",
+           "PTV mammella|PTV mammella sx",
+           "PTV borst|PTV borst li", "PTV sein 50|PTV sein G"),
+          ("PTV breast 50|PTV_5000", "PTV Mamma re|PTV Mamma rechts", "PTV_Bryst|PTVp_bryst",
+           "PTV mammella|PTV mammella dx",
+           "PTV borst|PTV borst re", "PTV sein 50|PTV sein D")),
     Organ("Heart", "ORGAN", (25, -15), (38, 32), 4, 11,
-          ("Heart", "Herz", "Hjerte", "Cuore", "Hart", "Coeur")),
+          ("Heart|HEART|Hrt", "Herz|HERZ", "Hjerte|hjerte", "Cuore|CUORE", "Hart|hart", "Coeur|Cœur")),
     Organ("Lung_L", "ORGAN", (75, 5), (36, 52), 5, 17,
-          ("Lung L", "Lunge li", "Lunge_sin", "Polmone sx", "Long links", "Poumon gauche")),
+          ("Lung L|Lt Lung|LLung", "Lunge li|Lunge links|LUNGE_LI", "Lunge_sin|Lunge ve|Lunge venstre",
+           "Polmone sx|Polmone sinistro|polmone_sin", "Long links|Long li|LONG_L", "Poumon gauche|Poumon G|POUMON_G")),
     Organ("Lung_R", "ORGAN", (-75, 5), (38, 54), 5, 17,
-          ("Lung R", "Lunge re", "Lunge_dxt", "Polmone dx", "Long rechts", "Poumon droit")),
+          ("Lung R|Rt Lung|RLung", "Lunge re|Lunge rechts|LUNGE_RE", "Lunge_dxt|Lunge hø|Lunge højre",
+           "Polmone dx|Polmone destro|polmone_dx", "Long rechts|Long re|LONG_R", "Poumon droit|Poumon D|POUMON_D")),
     Organ("SpinalCord", "ORGAN", (0, 60), (7, 7), 0, SLICES,
-          ("Spinal cord", "Myelon", "Medulla", "Midollo", "Myelum", "Moelle")),
+          ("Spinal cord|Cord|SpinalChord", "Myelon|Rückenmark|Rueckenmark", "Medulla|Rygmarv|Medulla spinalis",
+           "Midollo|Midollo spinale|MIDOLLO", "Myelum|Ruggenmerg|ruggemerg", "Moelle|Moelle épinière|Moelle epiniere")),
 )  # fmt: skip
+
+# Drawn for planning in some patients: it must not be taken for an organ.
+HELPER = Organ("", "AVOIDANCE", (70, -50), (40, 30), 7, 10,
+               ("zRing", "Hilfsring", "Hjælpering", "Anello opt", "Hulpring", "Anneau PTV"))  # fmt: skip

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,19 @@ from typing import Any
 import numpy as np
 
 from intrepid_cohort.simulation.anatomy import LANGUAGES
-from intrepid_cohort.simulation.objects import ImageSet, Person, PlanSpec, ct_slices, dose, plan, structure_set
+from intrepid_cohort.simulation.objects import (
+    DoseGridSpec,
+    ImageSet,
+    Person,
+    PlanSpec,
+    SetSpec,
+    ct_slices,
+    dose,
+    plan,
+    record,
+    structure_set,
+)
+from intrepid_cohort.simulation.treatment_truth import RULES, Expected, treatment_truth
 from intrepid_rt.atomic import write_text
 from intrepid_rt.dicom_new_object import save_object
 from intrepid_rt.errors import InvalidSetting
@@ -26,6 +38,8 @@ class _Patient:
     folder: Path
     rng: np.random.Generator
     truth: dict[str, Any]
+    expected: Expected = field(default_factory=Expected)
+    sets: dict[str, ImageSet] = field(default_factory=dict)
 
     def images(self, number: int = 1) -> ImageSet:
         """Write CT and structure set number ``number``."""
@@ -34,10 +48,25 @@ class _Patient:
         for index, one in enumerate(ct_slices(image_set)):
             save_object(one, self.folder / f"CT{number}_{index:03d}.dcm")
         save_object(structure_set(image_set), self.folder / f"RS{number}.dcm")
-        self.truth["structure_sets"].append(_structure_truth(image_set))
+        self.truth["structure_sets"].append(_structure_truth(image_set, SetSpec()))
         return image_set
 
-    def spec(self, key: str, label: str, *, fractions: int, dose_gy: float, approval: str = "APPROVED") -> PlanSpec:
+    def add_set(self, image_set: ImageSet, spec: SetSpec) -> None:
+        """Write a further structure set on the same images."""
+        save_object(structure_set(image_set, spec), self.folder / f"RS{image_set.number}_{spec.key}.dcm")
+        self.truth["structure_sets"].append(_structure_truth(image_set, spec))
+
+    def spec(
+        self,
+        key: str,
+        label: str,
+        *,
+        fractions: int,
+        dose_gy: float,
+        approval: str = "APPROVED",
+        days_later: int = 0,
+        grid: DoseGridSpec | None = None,
+    ) -> PlanSpec:
         """Draw a plan."""
         return PlanSpec(
             key=key,
@@ -49,15 +78,35 @@ class _Patient:
             meterset_mu=tuple(np.round(self.rng.uniform(60, 140, 2), 1).tolist()),
             approval=approval,
             arc=bool(self.rng.random() < 0.3),
+            days_later=days_later,
+            grid=grid or DoseGridSpec(),
         )
 
-    def add_plan(self, image_set: ImageSet, spec: PlanSpec, *, with_dose: bool = True) -> None:
-        """Write a plan, and its dose."""
+    def add_plan(
+        self, image_set: ImageSet, spec: PlanSpec, *, with_dose: bool = True, factor: float | None = 1.0
+    ) -> None:
+        """Write a plan, and its dose; ``factor`` is what it counts in the treatment, None if it does not."""
         save_object(plan(image_set, spec), self.folder / f"RP_{spec.key}.dcm")
         self.truth["plans"].append(_plan_truth(image_set, spec))
+        if factor is not None and with_dose:
+            self.expected.add(image_set, spec, factor)
         if with_dose:
             save_object(dose(image_set, spec), self.folder / f"RD_{spec.key}.dcm")
             self.truth["doses"].append(_dose_truth(image_set, spec))
+
+    def add_beam_doses(self, image_set: ImageSet, spec: PlanSpec) -> None:
+        """Write the dose of each beam instead of the plan's."""
+        for number in range(1, len(spec.meterset_mu) + 1):
+            save_object(dose(image_set, spec, beam=number), self.folder / f"RD_{spec.key}_{number}.dcm")
+            self.truth["beam_dose_uids"].append(image_set.uid("dose", spec.key, number))
+        self.expected.add(image_set, spec, 1.0)
+
+    def deliver(self, image_set: ImageSet, spec: PlanSpec, *, fractions: int, last_share: float = 1.0) -> None:
+        """Write a treatment record per fraction; the last one may have been broken off."""
+        for number in range(1, fractions + 1):
+            share = last_share if number == fractions else 1.0
+            name = f"RT_{spec.key}_{number:02d}.dcm"
+            save_object(record(image_set, spec, fraction=number, share=share), self.folder / name)
 
     def unused(self, path: Path, kind: str) -> None:
         """Note a file that no import may use."""
@@ -65,7 +114,7 @@ class _Patient:
 
 
 def write_cohort(folder: str | Path, *, patients: int, centres: int, seed: int) -> dict[str, Any]:
-    """Write ``patients`` synthetic patients of ``centres`` centres below ``folder``, and ``truth.json``.
+    """Write ``patients`` synthetic patients of ``centres`` centres below ``folder``, ``truth.json`` and ``rules.json``.
 
     Each centre has a folder of its own and numbers its patients from 1, so identifiers repeat between centres. Names of
     structures are in the language of the centre. The same arguments give the same bytes.
@@ -87,6 +136,7 @@ def write_cohort(folder: str | Path, *, patients: int, centres: int, seed: int) 
     truth: dict[str, Any] = {"seed": seed, "languages": list(LANGUAGES), "patients": []}
     for index in range(patients):
         truth["patients"].append(_write_patient(folder, index, centres, seed))
+    write_text(folder / "rules.json", json.dumps(RULES, indent=1))
     write_text(folder / "truth.json", json.dumps(truth, indent=1, ensure_ascii=False))
     return truth
 
@@ -102,6 +152,8 @@ def _write_patient(folder: Path, index: int, centres: int, seed: int) -> dict[st
         centre=f"centre_{centre + 1}",
         language=centre % len(LANGUAGES),
         size=round(float(rng.uniform(0.9, 1.1)), 3),
+        spelling=index // 10,  # every ten patients another spelling
+        right_sided=False,
         study_day=_FIRST_DAY + timedelta(days=int(rng.integers(0, 1500))),
         uid_root=f"synthetic cohort {seed} {centres} {index}",
     )
@@ -110,11 +162,12 @@ def _write_patient(folder: Path, index: int, centres: int, seed: int) -> dict[st
     place = folder / person.centre / person.patient_id
     place.mkdir(parents=True, exist_ok=True)
     truth: dict[str, Any] = {"patient_id": person.patient_id, "centre": person.centre, "scenario": scenario,
-             "birth_date": person.birth_date, "structure_sets": [], "plans": [], "doses": [],
+             "birth_date": person.birth_date, "structure_sets": [], "plans": [], "doses": [], "beam_dose_uids": [],
              "treatment_plan_uids": [], "unused": []}  # fmt: skip
-    patient = _Patient(person, place, rng, truth)
+    patient = _Patient(replace(person, right_sided=scenario == "right_sided"), place, rng, truth)
     SCENARIOS[scenario](patient)
     truth["treatment_plan_uids"] = [p["sop_instance_uid"] for p in truth["plans"] if p["approval"] == "APPROVED"]
+    truth["treatment"] = treatment_truth(patient.expected, "right" if scenario == "right_sided" else "left")
     return truth
 
 
@@ -130,7 +183,7 @@ def _single(patient: _Patient) -> ImageSet:
 def _two_plans(patient: _Patient) -> None:
     image_set = _single(patient)
     replan = patient.spec("replan", "Breast_new", fractions=25, dose_gy=50.0, approval="UNAPPROVED")
-    patient.add_plan(image_set, replan)
+    patient.add_plan(image_set, replan, factor=None)
 
 
 def _boost_same_images(patient: _Patient) -> None:
@@ -139,7 +192,8 @@ def _boost_same_images(patient: _Patient) -> None:
 
 def _boost_other_images(patient: _Patient) -> None:
     _single(patient)
-    patient.add_plan(patient.images(2), patient.spec("boost", "Boost CT2", fractions=5, dose_gy=10.0))
+    patient.add_plan(patient.images(2), patient.spec("boost", "Boost CT2", fractions=5, dose_gy=10.0), factor=None)
+    patient.expected.outside_gy = 10.0
 
 
 def _reexport(patient: _Patient) -> None:
@@ -159,6 +213,7 @@ def _reexport(patient: _Patient) -> None:
 def _missing_dose(patient: _Patient) -> None:
     spec = patient.spec("main", "Breast", fractions=15, dose_gy=40.05)
     patient.add_plan(patient.images(), spec, with_dose=False)
+    patient.expected.excluded = "plan with dose"
 
 
 def _broken(patient: _Patient) -> None:
@@ -174,6 +229,69 @@ def _broken(patient: _Patient) -> None:
     patient.unused(patient.folder / "notes.txt", "not DICOM")
 
 
+def _boost_other_grid(patient: _Patient) -> None:
+    """Write a boost whose dose lies on another grid: the sum needs interpolation, exact for a linear dose."""
+    grid = DoseGridSpec(spacing_mm=(8.0, 7.0, 6.0), shift_mm=3.0, margin_mm=14.0)
+    patient.add_plan(_single(patient), patient.spec("boost", "Boost", fractions=8, dose_gy=16.0, grid=grid))
+
+
+def _interrupted(patient: _Patient) -> None:
+    """Write records of 20 of 25 fractions, the last of which was broken off half way."""
+    image_set = patient.images()
+    spec = patient.spec("main", "Breast", fractions=25, dose_gy=50.0)
+    patient.add_plan(image_set, spec, factor=19.5 / 25)
+    patient.deliver(image_set, spec, fractions=20, last_share=0.5)
+
+
+def _adapted(patient: _Patient) -> None:
+    """Write two approved versions of a plan, of which the second delivered most fractions: it stands for all."""
+    image_set = patient.images()
+    first = patient.spec("main", "Breast", fractions=25, dose_gy=50.0)
+    second = patient.spec("adapted", "Breast_1", fractions=25, dose_gy=50.0, days_later=14)
+    patient.add_plan(image_set, first, factor=None)
+    patient.add_plan(image_set, second)
+    patient.deliver(image_set, first, fractions=10)
+    patient.deliver(image_set, second, fractions=15)
+
+
+def _beam_doses(patient: _Patient) -> None:
+    image_set = patient.images()
+    spec = patient.spec("main", "Breast", fractions=25, dose_gy=50.0)
+    patient.add_plan(image_set, spec, with_dose=False)
+    patient.add_beam_doses(image_set, spec)
+
+
+def _right_sided(patient: _Patient) -> None:
+    _single(patient)
+
+
+def _augmented(patient: _Patient) -> None:
+    """Write an automatic segmentation beside the clinical structures, with somewhat smaller organs."""
+    image_set = _single(patient)
+    auto = SetSpec(key="auto", label="AutoSeg", manufacturer="Segmenter", growth=0.97, standard_names=True)
+    patient.add_set(image_set, auto)
+    patient.expected.augmented = auto
+
+
+def _boost_only(patient: _Patient) -> None:
+    patient.add_plan(patient.images(), patient.spec("boost", "Boost", fractions=8, dose_gy=16.0), factor=None)
+    patient.expected.excluded = "plan with dose"
+
+
+def _other_prescription(patient: _Patient) -> None:
+    """Write a palliative plan, which rules exclude by its prescription."""
+    patient.add_plan(patient.images(), patient.spec("main", "Palliation", fractions=1, dose_gy=8.0), factor=None)
+    patient.expected.excluded = "prescription"
+
+
+def _undecided(patient: _Patient) -> None:
+    """Write two approved plans of one minute: nothing tells which is the treatment."""
+    image_set = patient.images()
+    for key, label in (("main", "Breast A"), ("other", "Breast B")):
+        patient.add_plan(image_set, patient.spec(key, label, fractions=25, dose_gy=50.0), factor=None)
+    patient.expected.review = "main plan"
+
+
 SCENARIOS: dict[str, Callable[[_Patient], object]] = {
     "single": _single,
     "two_plans": _two_plans,
@@ -182,24 +300,39 @@ SCENARIOS: dict[str, Callable[[_Patient], object]] = {
     "reexport": _reexport,
     "missing_dose": _missing_dose,
     "broken": _broken,
+    "boost_other_grid": _boost_other_grid,
+    "interrupted": _interrupted,
+    "adapted": _adapted,
+    "beam_doses": _beam_doses,
+    "right_sided": _right_sided,
+    "augmented": _augmented,
+    "boost_only": _boost_only,
+    "other_prescription": _other_prescription,
+    "undecided": _undecided,
 }
 
 
 # Truth ---------------------------------------------------------------------------------------------------------------
 
 
-def _structure_truth(image_set: ImageSet) -> dict[str, Any]:
+def _structure_truth(image_set: ImageSet, spec: SetSpec) -> dict[str, Any]:
     structures = [
         {
             "roi_number": number,
-            "roi_name": organ.variants[image_set.person.language],
-            "tg263": organ.name,
+            "roi_name": spec.name(organ, image_set.person),
+            "tg263": _standard_name(organ.name),
             "volume_cc": organ.volume_cc,
             "centroid_mm": organ.centroid_mm(image_set.origin).tolist(),
         }
-        for number, organ in enumerate(image_set.person.organs, 1)
+        for number, organ in enumerate(spec.organs(image_set.person), 1)
     ]
-    return {"sop_instance_uid": image_set.uid("structures"), "structures": structures}
+    uid = image_set.uid("structures", *([spec.key] if spec.key else []))
+    return {"sop_instance_uid": uid, "structures": structures}
+
+
+def _standard_name(name: str) -> str | None:
+    """Name after TG-263, in which the dose of a target is no part; None for a helper."""
+    return name.split("_")[0] if name.startswith("PTV") else name or None
 
 
 def _plan_truth(image_set: ImageSet, spec: PlanSpec) -> dict[str, Any]:

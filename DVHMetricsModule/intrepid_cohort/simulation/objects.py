@@ -1,18 +1,17 @@
 """The DICOM objects of a synthetic patient: CT slices, structure set, plan and a dose that is linear in space."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from intrepid_cohort.simulation.anatomy import LANGUAGES, ORGANS, SLICE_MM, SLICES, Organ
+from intrepid_cohort.simulation.anatomy import HELPER, LANGUAGES, ORGANS, SLICE_MM, SLICES, Organ
 from intrepid_rt.dicom_new_object import decimal, item, new_object, reference
 
 _CT_PIXELS = 16
-_DOSE_MM = 10.0
 
 _DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"  # retired, and still what the study of a structure set is said to be
 
@@ -27,6 +26,8 @@ class Person:
     centre: str
     language: int
     size: float
+    spelling: int
+    right_sided: bool
     study_day: datetime
     uid_root: str
 
@@ -37,7 +38,37 @@ class Person:
     @property
     def organs(self) -> list[Organ]:
         """The patient's organs."""
-        return [organ.grown(self.size) for organ in ORGANS]
+        organs = [*ORGANS, HELPER] if self.spelling else list(ORGANS)
+        return [(organ.mirrored() if self.right_sided else organ).grown(self.size) for organ in organs]
+
+
+@dataclass(frozen=True)
+class SetSpec:
+    """A structure set as it will be written. ``growth`` is the size of its organs relative to the clinical ones."""
+
+    key: str = ""
+    label: str = "CT 1"
+    manufacturer: str = "Synthetic"
+    growth: float = 1.0
+    standard_names: bool = False
+
+    def organs(self, person: Person) -> list[Organ]:
+        """Organs of a person as this set draws them."""
+        organs = [organ for organ in person.organs if organ.name or not self.standard_names]
+        return organs if self.growth == 1.0 else [organ.grown(self.growth) for organ in organs]
+
+    def name(self, organ: Organ, person: Person) -> str:
+        """Name of an organ: after TG-263, or in the language of the centre."""
+        return organ.name if self.standard_names else organ.variant(person.language, person.spelling)
+
+
+@dataclass(frozen=True)
+class DoseGridSpec:
+    """Where the voxels of a dose lie: their distance, and how far the grid is shifted and reaches beyond the body."""
+
+    spacing_mm: tuple[float, float, float] = (10.0, 10.0, 10.0)
+    shift_mm: float = 0.0
+    margin_mm: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +101,8 @@ class PlanSpec:
     meterset_mu: tuple[float, ...]
     approval: str = "APPROVED"
     arc: bool = False
+    days_later: int = 0
+    grid: DoseGridSpec = DoseGridSpec()
 
     def dose_at(self, image_set: ImageSet, positions_lps_mm: NDArray) -> NDArray:
         """Dose in Gy at LPS positions (..., 3) in mm."""
@@ -97,11 +130,11 @@ def ct_slices(image_set: ImageSet) -> list[Dataset]:
     return made
 
 
-def structure_set(image_set: ImageSet) -> Dataset:
+def structure_set(image_set: ImageSet, spec: SetSpec | None = None) -> Dataset:
     """RTSTRUCT with the organs in the language of the centre."""
-    person = image_set.person
-    made = _new(image_set, "RTSTRUCT", "structures")
-    made.StructureSetLabel, made.ApprovalStatus = "CT 1", "UNAPPROVED"
+    person, spec = image_set.person, spec or SetSpec()
+    made = _new(image_set, "RTSTRUCT", "structures", *([spec.key] if spec.key else []))
+    made.StructureSetLabel, made.ApprovalStatus, made.Manufacturer = spec.label, "UNAPPROVED", spec.manufacturer
     made.StructureSetDate, made.StructureSetTime = person.study_day.strftime("%Y%m%d"), "101500"
     slices = [reference("CT", image_set.uid("ct", number)) for number in range(SLICES)]
     series = item(SeriesInstanceUID=image_set.uid("ct series"), ContourImageSequence=slices)
@@ -114,13 +147,12 @@ def structure_set(image_set: ImageSet) -> Dataset:
         item(FrameOfReferenceUID=image_set.uid("frame"), RTReferencedStudySequence=[study])
     ]
     made.StructureSetROISequence, made.ROIContourSequence, made.RTROIObservationsSequence = [], [], []
-    for number, organ in enumerate(person.organs, 1):
-        _add_roi(made, number, organ, image_set)
+    for number, organ in enumerate(spec.organs(person), 1):
+        _add_roi(made, number, organ, spec.name(organ, person), image_set)
     return made
 
 
-def _add_roi(made: Dataset, number: int, organ: Organ, image_set: ImageSet) -> None:
-    name = organ.variants[image_set.person.language]
+def _add_roi(made: Dataset, number: int, organ: Organ, name: str, image_set: ImageSet) -> None:
     frame = image_set.uid("frame")
     made.StructureSetROISequence.append(
         item(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=frame, ROIGenerationAlgorithm="MANUAL")
@@ -148,10 +180,11 @@ def plan(image_set: ImageSet, spec: PlanSpec) -> Dataset:
     """RTPLAN with a beam per meterset, static or arc."""
     made = _new(image_set, "RTPLAN", "plan", spec.key)
     made.RTPlanLabel, made.ApprovalStatus, made.RTPlanGeometry = spec.label, spec.approval, "PATIENT"
+    day = image_set.person.study_day + timedelta(days=spec.days_later)
     if spec.approval != "UNAPPROVED":
-        made.ReviewDate, made.ReviewTime = image_set.person.study_day.strftime("%Y%m%d"), "130000"
+        made.ReviewDate, made.ReviewTime = day.strftime("%Y%m%d"), "130000"
         made.ReviewerName = "Reviewer^Synthetic"
-    made.RTPlanDate, made.RTPlanTime = image_set.person.study_day.strftime("%Y%m%d"), "120000"
+    made.RTPlanDate, made.RTPlanTime = day.strftime("%Y%m%d"), "120000"
     made.ReferencedStructureSetSequence = [reference("RTSTRUCT", image_set.uid("structures"))]
     made.PatientSetupSequence = [item(PatientSetupNumber=1, PatientPosition="HFS")]
     made.DoseReferenceSequence = [
@@ -198,15 +231,18 @@ def _beam(image_set: ImageSet, number: int, spec: PlanSpec) -> Dataset:
     )  # fmt: skip
 
 
-def dose(image_set: ImageSet, spec: PlanSpec) -> Dataset:
-    """RTDOSE of the whole plan, 16 bit, around the whole body."""
+def dose(image_set: ImageSet, spec: PlanSpec, *, beam: int | None = None) -> Dataset:
+    """RTDOSE of the whole plan or one beam, 16 bit, around the whole body; beams share the dose by their metersets."""
     body = image_set.person.organs[0].corners_mm(image_set.origin)
-    first = np.floor(body.min(axis=0) - 2.0)
-    count = np.ceil((body.max(axis=0) + 2.0 - first) / _DOSE_MM).astype(int) + 1
-    z, y, x = np.meshgrid(*(first[axis] + _DOSE_MM * np.arange(count[axis]) for axis in (2, 1, 0)), indexing="ij")
-    dose_gy = spec.dose_at(image_set, np.stack([x, y, z], axis=-1))
-    made = _new(image_set, "RTDOSE", "dose", spec.key)
-    made.DoseUnits, made.DoseType, made.DoseSummationType = "GY", "PHYSICAL", "PLAN"
+    spacing_mm = np.array(spec.grid.spacing_mm)
+    first = np.floor(body.min(axis=0) - spec.grid.margin_mm) - spec.grid.shift_mm
+    count = np.ceil((body.max(axis=0) + spec.grid.margin_mm - first) / spacing_mm).astype(int) + 1
+    along = [first[axis] + spacing_mm[axis] * np.arange(count[axis]) for axis in range(3)]
+    z, y, x = np.meshgrid(*along[::-1], indexing="ij")
+    share = 1.0 if beam is None else spec.meterset_mu[beam - 1] / sum(spec.meterset_mu)
+    dose_gy = share * spec.dose_at(image_set, np.stack([x, y, z], axis=-1))
+    made = _new(image_set, "RTDOSE", "dose", *([spec.key] if beam is None else [spec.key, beam]))
+    made.DoseUnits, made.DoseType, made.DoseSummationType = "GY", "PHYSICAL", "PLAN" if beam is None else "BEAM"
     made.TissueHeterogeneityCorrection = "IMAGE"
     scaling = float(decimal(dose_gy.max() / 65000))
     made.DoseGridScaling = decimal(scaling)
@@ -214,11 +250,32 @@ def dose(image_set: ImageSet, spec: PlanSpec) -> Dataset:
         [decimal(v) for v in first],
         ["1", "0", "0", "0", "1", "0"],
     )
-    made.PixelSpacing, made.SliceThickness = [decimal(_DOSE_MM)] * 2, decimal(_DOSE_MM)
+    made.PixelSpacing, made.SliceThickness = [decimal(spacing_mm[1]), decimal(spacing_mm[0])], decimal(spacing_mm[2])
     made.NumberOfFrames, made.FrameIncrementPointer = int(count[2]), 0x3004000C
-    made.GridFrameOffsetVector = [decimal(_DOSE_MM * k) for k in range(count[2])]
+    made.GridFrameOffsetVector = [decimal(spacing_mm[2] * k) for k in range(count[2])]
     _set_pixels(made, np.rint(dose_gy / scaling).astype(np.uint16))
+    plan_item = reference("RTPLAN", image_set.uid("plan", spec.key))
+    if beam is not None:
+        group = item(ReferencedFractionGroupNumber=1, ReferencedBeamSequence=[item(ReferencedBeamNumber=beam)])
+        plan_item.ReferencedFractionGroupSequence = [group]
+    made.ReferencedRTPlanSequence = [plan_item]
+    return made
+
+
+def record(image_set: ImageSet, spec: PlanSpec, *, fraction: int, share: float = 1.0) -> Dataset:
+    """RTRECORD of one fraction; one that was broken off delivered ``share`` of each beam."""
+    made = _new(image_set, "RTRECORD", "record", spec.key, fraction, series=f"records {spec.key}")
+    day = image_set.person.study_day + timedelta(days=10 + spec.days_later + fraction)
+    made.TreatmentDate, made.TreatmentTime = day.strftime("%Y%m%d"), "080000"
     made.ReferencedRTPlanSequence = [reference("RTPLAN", image_set.uid("plan", spec.key))]
+    made.ReferencedFractionGroupNumber, made.NumberOfFractionsPlanned = 1, spec.fractions
+    made.TreatmentSessionBeamSequence = [
+        item(ReferencedBeamNumber=number, CurrentFractionNumber=fraction, TreatmentDeliveryType="TREATMENT",
+             TreatmentTerminationStatus="NORMAL" if share == 1.0 else "MACHINE", SpecifiedPrimaryMeterset=decimal(mu),
+             DeliveredPrimaryMeterset=decimal(mu * share), RadiationType="PHOTON", NumberOfControlPoints=0,
+             TreatmentVerificationStatus="VERIFIED")
+        for number, mu in enumerate(spec.meterset_mu, 1)
+    ]  # fmt: skip
     return made
 
 
