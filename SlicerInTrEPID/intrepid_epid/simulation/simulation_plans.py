@@ -16,7 +16,7 @@ from intrepid_rt.errors import InvalidSetting
 from intrepid_rt.plan import Beam
 
 # Pairs (training, test) of the founding study by phantom and field. Its table adds up to 213 pairs and 23 tests where
-# its text says 211 and 22 (docs/commissioning_and_training.md): one OMG 10x10 less to learn from and no OMG 2x10 test.
+# its text says 211 and 22 (docs/commissioning.md): one OMG 10x10 less to learn from and no OMG 2x10 test.
 FOUNDING: dict[str, dict[str, tuple[int, int]]] = {
     "OMG": {"2x2": (13, 1), "5x5": (11, 1), "10x10": (14, 1), "20x20": (13, 1), "2x10": (12, 0)},
     "CIRS": {
@@ -127,7 +127,7 @@ def _unseen(seed: int) -> Iterator[SimulatedPlan]:
         for index in range(2):
             rng = np.random.default_rng([1_000_003 + seed, number, index])
             phantom = make_phantom(family, f"{family}-U{index + 1:02d}", rng)
-            yield _plan(phantom, _UNSEEN_FIELDS[(number + index) % len(_UNSEEN_FIELDS)], "", rng)
+            yield _plan(phantom, _UNSEEN_FIELDS[(number + index) % len(_UNSEEN_FIELDS)], "test", rng)
 
 
 def _plan(phantom: Phantom, names: tuple[str, ...] | list[str], split: str, rng: np.random.Generator) -> SimulatedPlan:
