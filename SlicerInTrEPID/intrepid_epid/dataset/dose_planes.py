@@ -12,6 +12,7 @@ from intrepid_epid.portal_reader import read_portal_image
 from intrepid_rt.errors import MissingObject, UnreadableFile, UnusableInput
 from intrepid_rt.image_files import is_dicom
 from intrepid_rt.portal_image import PortalImage
+from intrepid_rt.small_files import read_small_text
 
 SUFFIXES = (".dcm", ".nrrd", ".nhdr", ".mha", ".tif", ".tiff", ".csv", ".txt", ".dat")
 _TABLES = (".csv", ".txt", ".dat")
@@ -95,11 +96,9 @@ def _film(path: Path, about: PlaneDescription) -> PortalImage:
 
 
 def _film_curve(path: Path) -> tuple[NDArray, NDArray]:
+    rows = list(csv.DictReader(read_small_text(path).splitlines()))
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
         table = np.array([(float(row["value"]), float(row["dose_gy"])) for row in rows])
-    except OSError as error:
-        raise UnreadableFile(f"{path}: the film calibration cannot be read ({error.strerror}).") from error
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableFile(f"{path} is no film calibration: expected numbers in columns value, dose_gy.") from error
     if len(table) < 2 or len(np.unique(table[:, 0])) < len(table):
@@ -110,14 +109,14 @@ def _film_curve(path: Path) -> tuple[NDArray, NDArray]:
 
 def _table(path: Path) -> NDArray:
     """Rows of numbers, separated by comma, semicolon, tab or blanks; lines that begin with # are comments."""
+    lines = read_small_text(path).splitlines()
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
         rows = [
             [float(cell) for cell in line.replace(";", " ").replace(",", " ").split()]
             for line in lines
             if line.strip() and not line.lstrip().startswith("#")
         ]
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise UnreadableFile(f"{path} is no table of doses: rows of numbers are expected ({error}).") from error
     if len({len(row) for row in rows}) != 1 or len(rows) < 2 or len(rows[0]) < 2:
         raise UnreadableFile(f"{path} is no table of doses: its rows differ in length, or there are less than two.")

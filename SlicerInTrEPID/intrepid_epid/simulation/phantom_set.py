@@ -1,6 +1,5 @@
 """A folder of simulated treatments: what ``intrepid simulate phantoms`` writes, pair by pair, and goes on with."""
 
-import csv
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,11 +150,6 @@ def _pair_table(plans: tuple[SimulatedPlan, ...], dose_suffix: str) -> str:
         for beam, field in zip(plan.beams, plan.fields, strict=True)
     ]  # fmt: skip
     return "".join(",".join(row) + "\n" for row in (columns, *rows))
-
-
-def read_pair_table(path: Path) -> list[dict[str, str]]:
-    """Read the rows of ``pairs.csv``."""
-    return list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
 
 
 def _image_name(beam: Beam) -> str:
