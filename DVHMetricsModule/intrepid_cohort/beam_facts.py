@@ -6,6 +6,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from intrepid_cohort.aperture import aperture_area_cm2
+from intrepid_cohort.complexity import add_complexity
 from intrepid_cohort.schema import Beam, ControlPoint
 from intrepid_cohort.values import optional_text
 from intrepid_rt.dicom_file import decimals, integer, items, number, text
@@ -47,6 +48,7 @@ def beam_row(beam: Dataset, groups: list[Dataset], resolved: ResolvedBeam | None
             setattr(row, name.format(axis=axis), value)
     row.control_points = _control_points(beam, points, states, row.beam_meterset_mu, resolved)
     _per_travel(row)
+    add_complexity(row, resolved.control_points if resolved else None)
     return row
 
 

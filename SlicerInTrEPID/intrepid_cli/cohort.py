@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from intrepid_cli.cohort_commands import curate, export, fetch, names, query, statistics
+from intrepid_cli.cohort_commands import check, curate, epid, export, fetch, names, query, statistics
 from intrepid_cli.cohort_commands.shared import PATH, Progress, database_option, library
 from intrepid_cli.console import CHECK_FAILED, DONE, json_option, report
 
@@ -96,6 +96,13 @@ def _import_text(shown: dict[str, Any]) -> str:
 
 
 for each in (
-    curate.command, fetch.command, names.command, query.command, statistics.command, export.command,
-):  # fmt: skip
+    check.command,
+    curate.command,
+    epid.command,
+    fetch.command,
+    names.command,
+    query.command,
+    statistics.command,
+    export.command,
+):
     command.add_command(each)

@@ -151,7 +151,7 @@ class Beam(Base):
     mlc_area_mean_cm2: Mapped[float | None] = column("Open area between leaves within the jaws, mean by meterset")
     mlc_perimeter_mean_mm: Mapped[float | None] = column("Outline of the open area, mean by meterset")
     edge_metric_per_mm: Mapped[float | None] = column(
-        "Leaf side edges over open area, mean by meterset (Younge et al., doi 10.1118/1.4748323)"
+        "Leaf side edges over open area, mean by meterset (Younge et al., doi 10.1118/1.4762566)"
     )
     modulation_complexity_score: Mapped[float | None] = column(
         "0 to 1, 1 for an open field (McNiven et al., doi 10.1118/1.3276775; arcs: Masi et al., 10.1118/1.4810969)"
