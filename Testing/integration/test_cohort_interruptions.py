@@ -1,6 +1,6 @@
 """Imports that are killed, run out of disk or lose their database at random moments, and go on.
 
-Three rounds in every test run; 25 with ``INTREPID_FULL=1`` (``make test-full``). Each round interrupts one fresh import
+Three rounds in every test run, 25 in ``make test-full``. Each round interrupts one fresh import
 at a moment drawn from the time that an undisturbed one takes, lets the same command go on, and compares the bytes of
 the canonical export.
 """
@@ -22,9 +22,8 @@ from intrepid_cohort.simulation.cohort import write_cohort
 
 KEY = "a key for tests that is long enough"
 _COMMAND = [sys.executable, "-c", "from intrepid_cli.main import main; main()", "cohort", "import"]
-FULL = os.environ.get("INTREPID_FULL") == "1"
-ROUNDS = 25 if FULL else 3
-PATIENTS = 4 if FULL else 2
+PATIENTS = 2
+ROUNDS = [*range(3), *(pytest.param(number, marks=pytest.mark.full) for number in range(3, 25))]
 
 pytestmark = [pytest.mark.slow, pytest.mark.external]
 
@@ -105,7 +104,7 @@ def _lose_database(folder, database, after_s, _rng, server):
 WAYS = {"killed": _kill, "disk full": _fill_disk, "database lost": _lose_database}
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("number", ROUNDS)
 def test_an_interrupted_import_ends_in_the_same_bytes(truth, server, number, tmp_path, record_property):
     folder, undisturbed, seconds, size = truth
     rng = np.random.default_rng([2026, number])
