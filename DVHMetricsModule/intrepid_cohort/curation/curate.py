@@ -116,9 +116,10 @@ def undo(engine: Engine, job_id: int, *, edited_by: str = "") -> int:
         open_ones = [edit for edit in edits if edit.active]
         if not open_ones:
             raise MissingObject(f"Run {job_id} changed no treatment that still holds. List runs with: --runs")
-        for edit in open_ones:
-            _take_back(session, edit, edited_by)
+        for number in [edit.id for edit in open_ones]:
+            _take_back(session, session.get_one(Edit, number), edited_by)
             session.commit()
+            session.expunge_all()
     return len(open_ones)
 
 

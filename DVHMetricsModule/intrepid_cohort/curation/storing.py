@@ -42,10 +42,13 @@ def delete_treatment(session: Session, row: Treatment | None) -> None:
     """Delete a treatment together with its dose."""
     if row is None:
         return
-    dose_id = row.dose_id
-    session.delete(row)
-    session.flush()
-    session.execute(delete(Dose).where(Dose.id == dose_id))
+    treatment_id, dose_id = row.id, row.dose_id
+    # Forgotten by the session first: its rows die with the treatment, and SQLite gives their numbers away again.
+    for one in (*row.plans, *row.structure_sets, row):
+        session.expunge(one)
+    quietly = {"synchronize_session": False}
+    session.execute(delete(Treatment).where(Treatment.id == treatment_id), execution_options=quietly)
+    session.execute(delete(Dose).where(Dose.id == dose_id), execution_options=quietly)
 
 
 def store_treatment(
