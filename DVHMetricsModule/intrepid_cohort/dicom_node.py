@@ -23,12 +23,11 @@ Progress = Callable[[str, int, int], None]
 # Study Root query/retrieve, PS3.4 C.6.2.
 FIND, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.2.{number}" for number in (1, 2, 3))
 _PENDING, _DONE = (0xFF00, 0xFF01), 0x0000
-_STORAGE = {
-    "CT": "1.2.840.10008.5.1.4.1.1.2",
-    "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
-    "RTPLAN": "1.2.840.10008.5.1.4.1.1.481.5",
-    "RTDOSE": "1.2.840.10008.5.1.4.1.1.481.2",
-}
+# CT; RT dose, structure set, beams record, plan, brachy record, ion plan, ion beams record.
+_STORAGE = (
+    "1.2.840.10008.5.1.4.1.1.2",
+    *(f"1.2.840.10008.5.1.4.1.1.481.{number}" for number in (2, 3, 4, 5, 6, 8, 9)),
+)
 KEYS = ("PatientID", "StudyDate", "StudyInstanceUID", "AccessionNumber")
 
 
@@ -78,7 +77,7 @@ def fetch(
     move_port: int | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Fetched:
-    """Find the studies that match (C-FIND) and fetch their CT, RTSTRUCT, RTPLAN and RTDOSE series.
+    """Find the studies that match (C-FIND) and fetch the series that an import uses.
 
     Files go to ``folder/<study>/<instance>.dcm``. A series whose files are all there is not fetched again, so that a
     fetch that was broken off goes on where it stopped.
@@ -178,8 +177,8 @@ def _retrieve(peer: Peer, one: _Series, place: Path, move_port: int | None) -> N
 def _get(peer: Peer, wanted: Dataset, place: Path) -> None:
     from pynetdicom import build_role, evt
 
-    roles = [build_role(uid, scp_role=True) for uid in _STORAGE.values()]
-    contexts: list[tuple[str, str | None]] = [(GET, None), *((uid, None) for uid in _STORAGE.values())]
+    roles = [build_role(uid, scp_role=True) for uid in _STORAGE]
+    contexts: list[tuple[str, str | None]] = [(GET, None), *((uid, None) for uid in _STORAGE)]
     with _opened(peer, contexts, [(evt.EVT_C_STORE, _stores(place))], roles) as opened:
         for status, _ in opened.send_c_get(wanted, GET):
             _check(peer, status)
@@ -189,7 +188,7 @@ def _move(peer: Peer, wanted: Dataset, place: Path, port: int) -> None:
     from pynetdicom import evt
 
     entity = application(peer.our_ae_title)
-    for uid in _STORAGE.values():
+    for uid in _STORAGE:
         entity.add_supported_context(uid)
     server = entity.start_server(("", port), block=False, evt_handlers=[(evt.EVT_C_STORE, _stores(place))])
     try:

@@ -24,7 +24,7 @@ from intrepid_cli.exchange import tls_files, tls_options
 @json_option
 def command(folder: Path, address: str | None, url: str | None, keys: tuple[str, ...], as_json: bool,
             **more: Any) -> int:  # fmt: skip
-    """Fetch CT, RTSTRUCT, RTPLAN and RTDOSE of the studies that match into OUT; run it again after an interruption.
+    """Fetch CT, RTSTRUCT, RTPLAN, RTDOSE and RTRECORD of the studies that match into OUT; run it again after an interruption.
 
     Then: intrepid cohort import OUT. Exits with 1 if a series did not come whole.
     """
