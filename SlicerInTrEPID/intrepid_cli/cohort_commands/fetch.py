@@ -24,9 +24,9 @@ from intrepid_cli.exchange import tls_files, tls_options
 @json_option
 def command(folder: Path, address: str | None, url: str | None, keys: tuple[str, ...], as_json: bool,
             **more: Any) -> int:  # fmt: skip
-    """Fetch CT, RTSTRUCT, RTPLAN, RTDOSE and RTRECORD of the studies that match into OUT; run it again after an interruption.
+    """Fetch what an import uses of the studies that match into OUT; run it again after an interruption.
 
-    Then: intrepid cohort import OUT. Exits with 1 if a series did not come whole.
+    That is CT, RTSTRUCT, RTPLAN, RTDOSE and RTRECORD. Then: intrepid cohort import OUT. Exits with 1 if a series did not come whole.
     """
     library()
     from intrepid_cohort.dicom_node import fetch, fetch_by_web, query_keys
