@@ -26,7 +26,7 @@ def command(folder: Path, address: str | None, url: str | None, keys: tuple[str,
             **more: Any) -> int:  # fmt: skip
     """Fetch what an import uses of the studies that match into OUT; run it again after an interruption.
 
-    That is CT, RTSTRUCT, RTPLAN, RTDOSE and RTRECORD. Then: intrepid cohort import OUT. Exits with 1 if a series did not
+    That is CT, RTSTRUCT, RTPLAN, RTDOSE, RTRECORD. Then: intrepid cohort import OUT. Exits with 1 if a series did not
     come whole.
     """
     library()
