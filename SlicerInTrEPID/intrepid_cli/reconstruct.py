@@ -1,11 +1,12 @@
 """``intrepid reconstruct``: portal images and a plan in, dose in the patient, comparison and report out."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from intrepid_cli.console import CHECK_FAILED, DONE, json_option, report
+from intrepid_cli.console import CHECK_FAILED, DONE, UNUSABLE_INPUT, json_option, report
 
 if TYPE_CHECKING:
     from intrepid_cli.verification import VerificationSettings
@@ -40,6 +41,16 @@ _PATH = click.Path(path_type=Path)
 @click.option("--constraints", type=_PATH, help="Constraint file for the DVHs.")
 @click.option("--criteria", default="3/3,3/2,2/2", show_default=True, help="Gamma criteria, percent/mm.")
 @click.option("--grid-mm", type=float, help="Dose grid spacing; default: the planned dose's grid, else 3 mm.")
+@click.option(
+    "--dose-to",
+    type=click.Choice(["water", "water-in-tissue", "tissue"]),
+    default="water",
+    show_default=True,
+    help="What absorbs the dose (docs/physics.md): matters in bone and metal.",
+)
+@click.option("--batch", is_flag=True, help="STUDY_DIR holds one folder per study; finished ones are kept.")
+@click.option("--jobs", type=click.IntRange(1), help="With --batch: processes; default: all cores.")
+@click.option("--scheduler", metavar="ADDRESS", help="With --batch: a Dask scheduler, such as tcp://host:8786.")
 @click.option("--device", default="cpu", show_default=True, help="Where networks run; the physics runs on the CPU.")
 @json_option
 def command(  # type: ignore[no-untyped-def]
@@ -50,6 +61,9 @@ def command(  # type: ignore[no-untyped-def]
     isocentre: str | None,
     assigned: tuple[str, ...],
     device: str,
+    batch: bool,
+    jobs: int | None,
+    scheduler: str | None,
     as_json: bool,
     **given,
 ) -> int:  # fmt: skip
@@ -73,6 +87,10 @@ def command(  # type: ignore[no-untyped-def]
         isocentre_mm=parse_position(isocentre) if isocentre else None,
         **given,
     )
+    if batch:
+        return _batch(settings, jobs, scheduler, as_json=as_json)
+    if jobs is not None or scheduler is not None:
+        raise InvalidSetting("--jobs and --scheduler are for many studies: add --batch.")
     result = reconstruct(settings)
     from intrepid_cli.verification.results import as_results
 
@@ -80,7 +98,29 @@ def command(  # type: ignore[no-untyped-def]
     return CHECK_FAILED if result.verdict.status == "fail" else DONE
 
 
-def reconstruct(settings: "VerificationSettings") -> "VerificationResult":
+def _batch(settings: "VerificationSettings", jobs: int | None, scheduler: str | None, *, as_json: bool) -> int:
+    """Reconstruct every study below a folder; each tells its line on standard error as it is ready."""
+    from intrepid_cli.verification.batch import batch_settings, run_batch
+
+    outcomes = []
+    for outcome in run_batch(batch_settings(settings), jobs=jobs or os.cpu_count() or 1, scheduler=scheduler):
+        outcomes.append(outcome)
+        said = ": ".join(part for part in (outcome.state, outcome.verdict or outcome.reason) if part)
+        click.echo(f"{outcome.study}: {said}", err=True)
+    outcomes.sort(key=lambda outcome: outcome.study)
+    failed = [outcome.study for outcome in outcomes if outcome.state == "failed"]
+    text = f"{len(outcomes)} studies, {len(failed)} could not be reconstructed" + (
+        f": {', '.join(failed)}" if failed else ""
+    )
+    report(
+        {"studies": [vars(outcome) for outcome in outcomes]}, f"{text}.\nResults: {settings.out_dir}", as_json=as_json
+    )
+    if failed:
+        return UNUSABLE_INPUT
+    return CHECK_FAILED if any(outcome.verdict == "fail" for outcome in outcomes) else DONE
+
+
+def reconstruct(settings: "VerificationSettings", *, show_progress: bool = True) -> "VerificationResult":
     """Verify a study and write all outputs, whole or not at all, with a progress bar on standard error."""
     from tqdm import tqdm
 
@@ -90,7 +130,9 @@ def reconstruct(settings: "VerificationSettings") -> "VerificationResult":
 
     with (
         staged_folder(settings.out_dir) as stage,
-        tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}", dynamic_ncols=True) as bar,
+        tqdm(
+            total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}", dynamic_ncols=True, disable=not show_progress
+        ) as bar,
     ):
 
         def progress(fraction: float, step: str) -> None:

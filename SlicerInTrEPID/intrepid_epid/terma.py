@@ -13,7 +13,9 @@ from intrepid_epid.simulation.materials import mass_attenuation_cm2_g
 from intrepid_epid.transit import PrimaryBeam
 from intrepid_rt.portal_image import PortalImage
 
-_DARK = 1e-5
+# Below this share of the highest fluence nothing is released: a tenth of what leaves let through, and about what taking
+# off the scatter leaves behind around a field.
+DARK = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ def add_released_energy(
 ) -> None:
     """Add the energy that one fluence releases, see `released_energy`, to an array (2, nz, ny, nx) of float32.
 
-    Fluence up to ``dark`` (photons per cm2; a hundred thousandth of the highest if not given) releases nothing.
+    Fluence up to ``dark`` (photons per cm2; a thousandth of the highest if not given) releases nothing.
     """
     grid, energy = beam.anatomy.density, beam.spectrum.energy_mev
     per_photon = beam.spectrum.weight * energy * mass_attenuation_cm2_g("water", energy) * GY_PER_MEV_G
@@ -68,7 +70,7 @@ def add_released_energy(
         origin,
         np.ascontiguousarray(fluence.values, np.float64),
         plane,
-        _DARK * float(fluence.values.max()) if dark is None else dark,
+        DARK * float(fluence.values.max()) if dark is None else dark,
         beam.attenuation_cm2_g.astype(np.float32),
         np.stack([per_photon * share, per_photon * (1 - share)]).astype(np.float32),
         released_gy,

@@ -15,6 +15,7 @@ from intrepid_cli.console import plain
 from intrepid_cli.report import write_report
 from intrepid_cli.verification.results import as_results, file_stems
 from intrepid_cli.verification.seal import RESULTS, sealed
+from intrepid_epid.dose_engine.dose_to_water import MEANINGS
 from intrepid_epid.portal_dose_file import write_portal_dose
 from intrepid_rt.dicom_dose import DoseReferences, write_dose
 from intrepid_rt.dicom_file import collecting
@@ -68,7 +69,7 @@ def _write_doses(result: VerificationResult, folder: Path, template: Dataset) ->
             references=DoseReferences(plan, structures, beam.number),
             template=template,
             summation_type="BEAM",
-            comment=METHOD,
+            comment=_method(result),
             series_description="InTrEPID reconstructed dose",
             series_uid=series,
             instance_number=number,
@@ -91,11 +92,15 @@ def _write_doses(result: VerificationResult, folder: Path, template: Dataset) ->
         references=DoseReferences(plan, structures),
         template=template,
         summation_type="PLAN",
-        comment=METHOD,
+        comment=_method(result),
         series_description="InTrEPID reconstructed dose",
         series_uid=series,
         instance_number=len(result.beams) + 1,
     )
+
+
+def _method(result: VerificationResult) -> str:
+    return f"{METHOD} {MEANINGS[result.provenance.settings.get('dose_to', 'water')]}"
 
 
 def _written(dose: DoseGrid, result: VerificationResult) -> DoseGrid:

@@ -15,6 +15,7 @@ from intrepid_epid.calculation_grid import CalculationGrid
 from intrepid_epid.delivery.arc_dose import arc_dose
 from intrepid_epid.delivery.assignment import Assignment
 from intrepid_epid.delivery.frames import FrameSeries
+from intrepid_epid.dose_engine.dose_to_water import factors_of
 from intrepid_epid.dose_reconstruction import DoseModel
 from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import MachineProfile
@@ -40,11 +41,14 @@ class ReconstructionTools:
     model: BeamModel
     dose_model: DoseModel
     network: PortalDoseModel | None = None
+    dose_to: str = "water"
 
 
 def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Progress) -> Iterator[BeamResult]:
     """Reconstruct beam after beam; ``progress`` is told the part done and the step that begins."""
     anatomy = anatomy_of(tools.grid.density_g_cc)
+    spectrum = tools.model.spectrum
+    factors = factors_of(tools.dose_to, spectrum.energy_mev, spectrum.weight).astype(np.float32)
     position = inputs.plan.patient_position
     # Every beam's geometry first: what cannot be taken is refused before minutes of work on the others.
     standing = [inputs.frame_of(first_frame(beam, position)) for beam, _ in inputs.beams]
@@ -66,7 +70,7 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
             made = _turning(arc.assignment, ways, tools, advance)
         else:
             made = _standing(beam, frame, PrimaryBeam(anatomy, tools.model.spectrum, first), tools, advance)
-        dose = tools.grid.cropped(made.dose_gy)
+        dose = tools.grid.cropped(made.dose_gy * factors[anatomy.material])
         # The beam's path through air is of no interest and would draw isodoses outside the patient.
         inside = dose if patient is None else np.where(patient, dose, np.float32(0))
         point, series = beam.control_points[0], inputs.frames.get(beam.number)

@@ -23,6 +23,8 @@ class VerificationSettings:
         followed by superposition.
     criteria : tuple of (dose percent, distance mm)
         Gamma criteria.
+    dose_to : str
+        "water" (tissues as water of their electron density), "water-in-tissue" (Bragg-Gray cavity) or "tissue".
     grid_mm : float or None
         Spacing of the dose grid; None takes the planned dose's grid, or 3 mm without a planned dose.
     assigned : tuple of (beam number, file name)
@@ -53,6 +55,7 @@ class VerificationSettings:
     constraints: Path | None = None
     criteria: tuple[tuple[float, float], ...] = DEFAULT_CRITERIA
     grid_mm: float | None = None
+    dose_to: str = "water"
     assigned: tuple[tuple[int, str], ...] = ()
     anatomy: Path | None = None
     registration: str = "rigid"

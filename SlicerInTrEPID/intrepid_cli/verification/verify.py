@@ -29,6 +29,7 @@ from intrepid_cli.verification.selection import select
 from intrepid_cli.verification.settings import DEFAULT_GRID_MM, VerificationSettings
 from intrepid_epid.beam_model import beam_model
 from intrepid_epid.calculation_grid import calculation_grid, solid_extent
+from intrepid_epid.dose_engine.dose_to_water import MEANINGS
 from intrepid_epid.dose_reconstruction import DOSE_MODELS, dose_model
 from intrepid_epid.machine_profile import MachineProfile, relative_profile
 from intrepid_epid.networks.registry import find_model
@@ -90,7 +91,8 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
     physics = beam_model(inputs.profile)
     network = network_model(settings.model, inputs.profile) if is_network else None
     wanted = _wanted_lattice(inputs, settings)
-    tools = ReconstructionTools(calculation_grid(wanted, inputs.density_g_cc), wanted, profile, physics, model, network)
+    grid = calculation_grid(wanted, inputs.density_g_cc)
+    tools = ReconstructionTools(grid, wanted, profile, physics, model, network, settings.dose_to)
     with watch.stage("reconstruct"):
         beams = tuple(reconstruct_beams(inputs, tools, lambda part, step: progress(0.05 + 0.65 * part, step)))
         if inputs.profile is None:
@@ -136,7 +138,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         verdict=verdict(
             gammas, points, constraints, is_relative=is_relative, planned_reason=planned_reason, doubts=doubts
         ),
-        warnings=(*_warnings(inputs, physics.notes, alone), *_causes(beams)),
+        warnings=(*_warnings(inputs, (*physics.notes, *_meaning(settings)), alone), *_causes(beams)),
         provenance=provenance(inputs, settings),
         seconds=watch.seconds,
         day=replace(inputs.day, dose=on_anatomy) if inputs.day is not None else None,
@@ -206,6 +208,13 @@ def _causes(beams: tuple[BeamResult, ...]) -> tuple[str, ...]:
         if beam.forward_check is not None
         for cause in beam.forward_check.causes
     )
+
+
+def _meaning(settings: VerificationSettings) -> tuple[str, ...]:
+    """Say what absorbs the dose, if it is not what planning systems usually report."""
+    if settings.dose_to == "water":
+        return ()
+    return (f"{MEANINGS[settings.dose_to]} Compare it with a planned dose of the same meaning only.",)
 
 
 def _relative(inputs: Inputs) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from intrepid_epid.dose_reconstruction import DoseModel
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.superposition import fluence_of, superposed, superposition_dose
-from intrepid_epid.terma import ReleasedEnergy, add_released_energy
+from intrepid_epid.terma import DARK, ReleasedEnergy, add_released_energy
 from intrepid_epid.transit import PrimaryBeam
 from intrepid_epid.transit_portal_dose import transit_portal_doses
 from intrepid_rt.beam_frame import BeamFrame
@@ -24,8 +24,6 @@ from intrepid_rt.portal_image import PortalImage
 SECTOR_DEG = 10.0
 # The lines of one superposition are rounded to voxels; over fewer sectors than these that shows in the sum.
 LEAST_SECTORS = 36
-# Below this share of the arc's highest fluence a frame releases nothing: ten times below what leaves let through.
-DARK = 1e-3
 
 
 @dataclass(frozen=True, eq=False)

@@ -194,26 +194,49 @@ def _shifts(steps: FloatArray, slabs: int) -> NDArray[np.int64]:
 
 @njit(parallel=True, cache=True)
 def _carry(released, density, parts, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
+    lit = _lit_columns(released)
     for part in prange(parts.shape[0]):
         for number in range(part, shifts.shape[0], parts.shape[0]):
-            _carry_along(released, density, parts[part], shifts[number], upwards[number], weight[number], rate[number])
+            _carry_along(
+                released, density, parts[part], lit, shifts[number], upwards[number], weight[number], rate[number]
+            )
+
+
+@njit(cache=True)
+def _lit_columns(released):  # type: ignore[no-untyped-def]
+    """First column of every row that releases energy and the one after the last; (columns, 0) if none does."""
+    slabs, rows, columns = released.shape[1:]
+    lit = np.empty((slabs, rows, 2), np.int64)
+    for slab in range(slabs):
+        for row in range(rows):
+            lit[slab, row, 0], lit[slab, row, 1] = columns, 0
+            for column in range(columns):
+                if released[0, slab, row, column] > 0.0 or released[1, slab, row, column] > 0.0:
+                    lit[slab, row, 0] = min(lit[slab, row, 0], column)
+                    lit[slab, row, 1] = column + 1
+    return lit
 
 
 @njit(fastmath=True, cache=True)
-def _carry_along(released, density, out, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
+def _carry_along(released, density, out, lit, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
     slabs, rows, columns = density.shape
     groups, terms = rate.shape
     first_column, last_column = -shifts[1].max(), columns - shifts[1].min()
     carried = np.empty((groups, terms, last_column - first_column), np.float32)
     for line_row in range(-shifts[0].max(), rows - shifts[0].min()):
         carried[:] = 0.0
+        low, high = carried.shape[2], 0  # lines that carry energy; the others are passed over
         for number in range(slabs):
             slab = number if upwards else slabs - 1 - number
             row = line_row + shifts[0, slab]
             if row < 0 or row >= rows:
                 continue
             offset = shifts[1, slab] + first_column
-            first, last = max(0, offset), min(columns, last_column - first_column + offset)
+            if lit[slab, row, 1] > 0:
+                low, high = min(low, lit[slab, row, 0] - offset), max(high, lit[slab, row, 1] - offset)
+            first, last = max(0, low + offset), min(columns, high + offset)
+            if first >= last:
+                continue
             for group in range(groups):
                 for term in range(terms):
                     _exchange(
