@@ -229,10 +229,19 @@ def _broken(patient: _Patient) -> None:
     patient.unused(patient.folder / "notes.txt", "not DICOM")
 
 
+def _recorded(patient: _Patient) -> ImageSet:
+    """Write a plan and a record of each of its fractions."""
+    image_set = patient.images()
+    spec = patient.spec("main", "Breast", fractions=25, dose_gy=50.0)
+    patient.add_plan(image_set, spec)
+    patient.deliver(image_set, spec, fractions=25)
+    return image_set
+
+
 def _boost_other_grid(patient: _Patient) -> None:
     """Write a boost whose dose lies on another grid: the sum needs interpolation, exact for a linear dose."""
     grid = DoseGridSpec(spacing_mm=(8.0, 7.0, 6.0), shift_mm=3.0, margin_mm=14.0)
-    patient.add_plan(_single(patient), patient.spec("boost", "Boost", fractions=8, dose_gy=16.0, grid=grid))
+    patient.add_plan(_recorded(patient), patient.spec("boost", "Boost", fractions=8, dose_gy=16.0, grid=grid))
 
 
 def _interrupted(patient: _Patient) -> None:
@@ -259,15 +268,16 @@ def _beam_doses(patient: _Patient) -> None:
     spec = patient.spec("main", "Breast", fractions=25, dose_gy=50.0)
     patient.add_plan(image_set, spec, with_dose=False)
     patient.add_beam_doses(image_set, spec)
+    patient.deliver(image_set, spec, fractions=25)
 
 
 def _right_sided(patient: _Patient) -> None:
-    _single(patient)
+    _recorded(patient)
 
 
 def _augmented(patient: _Patient) -> None:
     """Write an automatic segmentation beside the clinical structures, with somewhat smaller organs."""
-    image_set = _single(patient)
+    image_set = _recorded(patient)
     auto = SetSpec(key="auto", label="AutoSeg", manufacturer="Segmenter", growth=0.97, standard_names=True)
     patient.add_set(image_set, auto)
     patient.expected.augmented = auto
