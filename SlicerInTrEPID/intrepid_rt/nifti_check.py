@@ -5,7 +5,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from intrepid_rt.errors import UnreadableFile
 
@@ -33,7 +33,7 @@ def require_whole_nifti(path: Path) -> None:
         raise UnreadableFile(f"{path} {claim}: it is cut short or damaged. Export it again.")
 
 
-def _length_of_rest(file: IO[bytes]) -> int:
+def _length_of_rest(file: Any) -> int:
     length = 0
     while chunk := file.read(_CHUNK_BYTES):
         length += len(chunk)
