@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class Orthanc:
     http: str
     listen_port: int
     has_dicomweb: bool
+    restart: Callable[[], None]  # after SIGKILL
 
     def instances(self) -> list[str]:
         return json.load(urllib.request.urlopen(f"{self.http}/instances"))
@@ -43,10 +44,13 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
         "DicomModalities": {"us": ["INTREPID", "127.0.0.1", listen]}, "DicomWeb": {"Enable": True},
     }  # fmt: skip
     (folder / "orthanc.json").write_text(json.dumps(settings))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=log, stderr=log, cwd=folder)
     peer = Peer("ORTHANC", "127.0.0.1", dicom)
-    try:
+    processes: list[subprocess.Popen] = []
+
+    def start() -> None:
+        with (folder / "log").open("a") as log:
+            command = ["Orthanc", str(folder / "orthanc.json")]
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=folder))
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(PeerFailure, OSError):
@@ -54,7 +58,15 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
                 echo(peer)
                 break
             time.sleep(0.2)
-        yield Orthanc(peer, f"http://127.0.0.1:{http}", listen, bool(plugins))
+
+    def restart() -> None:
+        processes[-1].kill()
+        processes[-1].wait(30)
+        start()
+
+    try:
+        start()
+        yield Orthanc(peer, f"http://127.0.0.1:{http}", listen, bool(plugins), restart)
     finally:
-        process.terminate()
-        process.wait(30)
+        processes[-1].terminate()
+        processes[-1].wait(30)

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 
 import builders
-from dicom_peers import element_bytes, free_port
+from dicom_peers import ct_files, element_bytes, free_port
 from intrepid_cli.main import run
 from intrepid_rt.errors import InvalidSetting
 from intrepid_rt.network.commitment import commit
@@ -51,6 +51,29 @@ def test_a_treatment_arrives_and_is_committed(orthanc, tmp_path):
         stored.write_bytes(orthanc.file(number))
         sent_bytes.discard(element_bytes(stored))
     assert sent_bytes == set()
+
+
+def test_all_of_500_objects_arrive_though_orthanc_is_killed_twice(tmp_path):
+    found, _ = parcels([ct_files(tmp_path / "out", 500)])
+    with running_orthanc(tmp_path) as server:
+        at = [120, 310]
+
+        def kill_now_and_then(done: int, _total: int) -> None:
+            if at and done >= at[0]:
+                at.pop(0)
+                server.restart()
+
+        sent = send(server.peer, found, Receipts("x", tmp_path / "state"), pause_s=0.05, progress=kill_now_and_then)
+        assert sent.reconnections >= 2
+        assert (len(set(sent.taken)), sent.refused) == (500, [])
+        numbers = server.instances()
+        assert len(numbers) == 500
+        stored = tmp_path / "stored.dcm"
+        expected = {element_bytes(one.path) for one in found}
+        for number in numbers:
+            stored.write_bytes(server.file(number))
+            expected.discard(element_bytes(stored))
+        assert expected == set()
 
 
 def test_what_the_peer_does_not_have_is_not_committed(orthanc, tmp_path, capsys):
