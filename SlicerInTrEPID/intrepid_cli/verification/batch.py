@@ -1,13 +1,14 @@
 """Many studies in one go: one result folder each, on several processes or a Dask cluster, resumed where it stopped."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from intrepid_cli.verification.seal import RESULTS
 from intrepid_cli.verification.settings import VerificationSettings
 from intrepid_cohort.workers import Failure, run_tasks
+from intrepid_rt.ct_curve import read_ct_curve
 from intrepid_rt.errors import MissingObject, UnusableInput
 
 # What of the settings does not change a result.
@@ -105,10 +106,23 @@ def is_finished(settings: VerificationSettings) -> bool:
         return False
     files = results.get("integrity", {}).get("files", {})
     stated = results.get("provenance", {}).get("settings", {})
-    wanted = {key: str(value) for key, value in asdict(settings).items() if value is not None and key not in _PLACES}
-    wanted.pop("ct_curve", None)  # stated by name and hash, not by path
-    same = all(stated.get(key) == value for key, value in wanted.items())
-    return bool(files) and same and all((settings.out_dir / name).is_file() for name in files)
+    wanted = {key: str(value) for key, value in asdict(settings).items() if value is not None}
+    curve = settings.ct_curve
+    return (
+        bool(files)
+        and _compared(stated) == _compared(wanted)
+        and (curve is None or read_ct_curve(curve).sha256 in str(stated.get("ct_curve", "")))
+        and all((settings.out_dir / name).is_file() for name in files)
+    )
+
+
+def _compared(stated: Mapping[str, str]) -> dict[str, str]:
+    """Bring settings to a form in which equal ones are equal: with defaults, which results may leave out."""
+    defaults = {f.name: str(f.default) for f in fields(VerificationSettings) if f.default not in (MISSING, None)}
+    every = {**defaults, **stated}
+    # A network's entry goes on with the hashes of its files; the curve is compared by its own.
+    every["model"] = every["model"].split(" ")[0]
+    return {key: value for key, value in every.items() if key not in (*_PLACES, "ct_curve")}
 
 
 def _results(settings: VerificationSettings) -> dict[str, Any] | None:
