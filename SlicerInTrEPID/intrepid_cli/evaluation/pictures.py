@@ -27,7 +27,7 @@ def sample_figure(sample: Sample, pixel_mm: float) -> Figure:
             shown = ax.imshow(values, cmap=colours, vmin=low, vmax=high, extent=(-half, half, -half, half))
             ax.set_title(title)
             ax.set_xticks([-100, 0, 100])
-            ax.set_yticks([-100, 0, 100])
+            ax.set_yticks([-100, 0, 100] if ax is axes[0] else [])
             figure.colorbar(shown, ax=ax, location="bottom", shrink=0.9, pad=0.02, aspect=22)
         _profile(axes[4], sample, pixel_mm)
     return figure
@@ -38,9 +38,9 @@ def _profile(ax: Any, sample: Sample, pixel_mm: float) -> None:
     x = pixel_mm * (np.arange(len(sample.truth_gy)) - (len(sample.truth_gy) - 1) / 2)
     ax.plot(x, sample.truth_gy[row], color=style.PLANNED, label="truth")
     ax.plot(x, sample.dose_gy[row], color=style.RECONSTRUCTED, label="predicted", linestyle="--")
-    ax.set_title(f"Profile along X at {-x[row]:.0f} mm")
+    ax.set_title(f"Along X at Y = {-x[row]:.0f} mm")
     ax.set_xlabel("mm at the isocentre plane")
-    ax.legend()
+    ax.legend(loc="lower center")
 
 
 def pass_rate_figure(samples: Sequence[Sample]) -> Figure:
