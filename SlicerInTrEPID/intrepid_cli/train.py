@@ -64,6 +64,8 @@ def command(  # type: ignore[no-untyped-def]
     from intrepid_epid.networks.training import Compute
 
     needed("torch", "safetensors", purpose="Training networks", extra="nn")
+    import torch
+
     settings = changed(preset, changes)
     compute = Compute(usable_device(device), threads, checkpoint_seconds)
     open_campaign(out_dir, dataset, settings)
@@ -75,6 +77,7 @@ def command(  # type: ignore[no-untyped-def]
             results = train_locally(dataset, out_dir, settings, compute, bar.epoch)
         for done in results:
             bar.done(done)
+    torch.set_num_threads(threads)
     card = assemble(out_dir, dataset, name=name, about=about, intended_use=intended_use)
     best = card.calibrations[-1]
     result = {
