@@ -8,8 +8,8 @@ from intrepid_cohort.names.confidence import CONFIDENT, probability
 from intrepid_cohort.names.lexicon import LANGUAGES, is_paired, sided, standard_names
 from intrepid_cohort.names.matching import Match, best_matches
 from intrepid_cohort.names.targets import dose_level_gy, target_type
-from intrepid_cohort.names.vocabulary import is_kind, side_of, sides
-from intrepid_cohort.names.words import words
+from intrepid_cohort.names.vocabulary import is_kind, kinds, side_of, sides
+from intrepid_cohort.names.words import fold, words
 
 _ALL = frozenset(LANGUAGES)
 _VERTEBRA = re.compile(
@@ -169,11 +169,27 @@ def _without_target(name: str, found: list[str], kind: str, language: str) -> Pr
             marked = [word for word in plain if is_kind(word, word_kind)]
             if marked:
                 return Proposal(name, None, category, 0.97, f"The word {marked[0]!r} says so.")
+        if any(_is_glued_helper(word) for word in plain):
+            return Proposal(name, None, "helper", 0.97, "What is glued to a structure says that it is a helper.")
         if "-" in found and best_matches([w for w in found[found.index("-") :] if w.isalpha()], language=language):
             return Proposal(name, None, "helper", 0.95, "It is something minus something.")
     if any(is_kind(word, "unsided") for word in plain):
         return Proposal(name, None, "unknown", 0.4, "It tells the side relative to the target, not left or right.")
     return _organ(name, found, kind, language)
+
+
+def _is_glued_helper(word: str) -> bool:
+    """Whether a word is a structure with a helper's beginning: optirectum, ringptv, zbladder; but not optichiasm."""
+    for glued in kinds()["glued_helper"][0]:
+        rest = word.removeprefix(glued)
+        if rest == word or len(rest) < 3:
+            continue
+        if target_type(rest):
+            return True
+        exact = best_matches([rest], number=1)
+        if exact and exact[0].score >= 0.99 and not fold(exact[0].concept).startswith(glued):
+            return True
+    return False
 
 
 def _organ(name: str, found: list[str], kind: str, language: str) -> Proposal:
@@ -182,7 +198,7 @@ def _organ(name: str, found: list[str], kind: str, language: str) -> Proposal:
         return Proposal(name, None, "unknown", 0.5, "It names a dose together with a structure.")
     plain, number_left = _without_numbers(rest)
     matches = _matches(plain, language) or []
-    if not matches or matches[0][0].score < _LOW:
+    if _may_hide_a_side(matches):
         matches = _matches_of_glued_side(plain, language) or matches
     if not matches:
         return Proposal(name, None, "unknown", 0.1, "Nothing in the lexicon is alike.")
@@ -249,6 +265,14 @@ def _matches(plain: list[str], language: str) -> list[tuple[Match, str, float]]:
             readings.append((match, side, penalty * (1.0 if readable else _UNREADABLE)))
     readings.sort(key=lambda reading: (-reading[0].score * reading[2], reading[0].concept))
     return readings
+
+
+def _may_hide_a_side(matches: list[tuple[Match, str, float]]) -> bool:
+    """Whether nothing fits well, or what is only alike lacks its side: LPAROTID is like Parotid with a slip."""
+    if not matches:
+        return True
+    match, side, _ = matches[0]
+    return match.score < _LOW or (match.score < 0.99 and not side and is_paired(match.concept))
 
 
 def _matches_of_glued_side(plain: list[str], language: str) -> list[tuple[Match, str, float]]:
