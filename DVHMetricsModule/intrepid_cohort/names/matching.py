@@ -64,7 +64,9 @@ def _agreement(found: tuple[str, ...], phrase: Phrase) -> float:
     joined = "".join(found)
     if joined == phrase.joined:
         return _JOINED
-    return max(_word_by_word(found, phrase.words), _as_one_word(joined, phrase.joined))
+    # A letter of its own is a side or an initial, no slip at the end of a word: "hjerte v" is not "hjertet".
+    one_word = 0.0 if any(len(word) == 1 for word in found) else _as_one_word(joined, phrase.joined)
+    return max(_word_by_word(found, phrase.words), one_word)
 
 
 def _word_by_word(found: Sequence[str], wanted: Sequence[str]) -> float:

@@ -134,7 +134,7 @@ def _with_target(name: str, found: list[str], kind: str, language: str) -> Propo
 def _target(name: str, found: list[str], place: int, target: str, kind: str, language: str) -> Proposal:
     dose_gy = dose_level_gy(name)
     sure, reason = 0.98, f"It is a {target} by name."
-    organ = best_matches([word for word in found[:place] if word.isalpha()], language=language, number=1)
+    organ = best_matches([word for word in found[:place] if word.isalpha() and word not in sides()], language=language, number=1)
     if organ and organ[0].score > 0.9:
         sure, reason = 0.75, f"It may be a {target}, or the part of an organ inside one."
     if re.search(r"[pcg]tv\w*-[a-z]{3}", name, re.IGNORECASE):
@@ -173,6 +173,8 @@ def _without_target(name: str, found: list[str], kind: str, language: str) -> Pr
             return Proposal(name, None, "helper", 0.97, "What is glued to a structure says that it is a helper.")
         if "-" in found and best_matches([w for w in found[found.index("-") :] if w.isalpha()], language=language):
             return Proposal(name, None, "helper", 0.95, "It is something minus something.")
+        if all(is_kind(word, "region") or is_kind(word, "noise") or word in sides() for word in plain):
+            return Proposal(name, None, "unknown", 0.4, "It names a region of the body, not a structure.")
     if any(is_kind(word, "unsided") for word in plain):
         return Proposal(name, None, "unknown", 0.4, "It tells the side relative to the target, not left or right.")
     return _organ(name, found, kind, language)
@@ -277,7 +279,7 @@ def _may_hide_a_side(matches: list[tuple[Match, str, float]]) -> bool:
 
 def _matches_of_glued_side(plain: list[str], language: str) -> list[tuple[Match, str, float]]:
     """Take a side off that is glued to the first or last word, if what is left is a known phrase."""
-    if not plain:
+    if not plain or any(word in sides() for word in plain):
         return []
     for glued in ("lt", "rt", "l", "r"):
         for place, rest in ((0, plain[0].removeprefix(glued)), (-1, plain[-1].removesuffix(glued))):

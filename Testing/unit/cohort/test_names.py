@@ -33,7 +33,9 @@ def assert_holds(read):
     assert len(confident) >= 0.85 * len(read)
     right = sum(any(is_right(proposal, one) for one in expected) for proposal, expected in confident)
     assert right >= 0.97 * len(confident)
-    swapped = [p.roi_name for p, e in confident if {e[-1][-2:], (p.standard_name or "")[-2:]} == {"_L", "_R"}]
+    swapped = [
+        p.roi_name for p, e in confident for one in e if {one[-2:], (p.standard_name or "")[-2:]} == {"_L", "_R"}
+    ]
     assert swapped == []
 
 
@@ -93,7 +95,8 @@ def test_sides(expected, written):
 
 UNSURE = (
     "Lung|Kidney|Lung D|Lung G|Kontralat. Lunge|Ipsi breast|Poumon homolatéral|Medulla|RA|Lung L R tumour|Parotid|"
-    "Femoral heads|Plexus|   |Ω|Heart LV|rectum wall upper"
+    "Femoral heads|Plexus|   |Ω|Heart LV|rectum wall upper|"
+    "Kopf|Hoofd|Spinal|OS|Leye_r|L Lung PTV|Hjerte V"
 )
 
 
@@ -116,6 +119,8 @@ PRV Myelon 3mm | SpinalCord_PRV03 | organ
 PTV_5040 | PTV | target
 CTVn | CTV | target
 PTV-ring | - | helper
+Rectum inside PTV | - | helper
+Blase innerhalb PTV | - | helper
 CouchSurface | - | device
 Dose 95[%] | - | dose
 Seed 3 | - | device
