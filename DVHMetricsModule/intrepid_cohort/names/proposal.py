@@ -134,7 +134,8 @@ def _with_target(name: str, found: list[str], kind: str, language: str) -> Propo
 def _target(name: str, found: list[str], place: int, target: str, kind: str, language: str) -> Proposal:
     dose_gy = dose_level_gy(name)
     sure, reason = 0.98, f"It is a {target} by name."
-    organ = best_matches([word for word in found[:place] if word.isalpha() and word not in sides()], language=language, number=1)
+    before = [word for word in found[:place] if word.isalpha() and word not in sides()]
+    organ = best_matches(before, language=language, number=1)
     if organ and organ[0].score > 0.9:
         sure, reason = 0.75, f"It may be a {target}, or the part of an organ inside one."
     if re.search(r"[pcg]tv\w*-[a-z]{3}", name, re.IGNORECASE):

@@ -119,6 +119,7 @@ PRV Myelon 3mm | SpinalCord_PRV03 | organ
 PTV_5040 | PTV | target
 CTVn | CTV | target
 PTV-ring | - | helper
+Rectum in PTV | - | helper
 Rectum inside PTV | - | helper
 Blase innerhalb PTV | - | helper
 CouchSurface | - | device
