@@ -48,7 +48,7 @@ def test_names_that_were_not_used_in_making_it():
 
 @pytest.mark.parametrize("half", [0, 1], ids=["A", "B"])
 def test_names_written_by_someone_who_had_not_seen_it(half):
-    """Half A was looked at once to mend; half B was never looked at before it was scored."""
+    """Half A was looked at to mend; half B was not looked at before it was first scored."""
     read = [(propose(name), expected.split(" or ")) for name, expected in list(listed("blind_2.txt"))[half::2]]
     assert len(read) == 204
     assert_holds(read)
