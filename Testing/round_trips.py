@@ -1,4 +1,4 @@
-"""What other programs read from our RTDOSE and RTIMAGE, what we read from theirs, and the table of it.
+"""What other programs read from our RTDOSE, RTIMAGE and RTSTRUCT, what we read from theirs, and the table of it.
 
     .venv/bin/python Testing/round_trips.py docs/round_trips.md      writes the table anew
 
@@ -21,6 +21,7 @@ import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
 from numpy.typing import NDArray
 
 import builders
+import round_trips_contours as contours
 from builders import ORIENTATIONS, BeamSpec, Ids, Lattice
 from intrepid_epid.portal_reader import read_portal_image
 from intrepid_rt.dicom_dose import DoseReferences, read_dose, write_dose
@@ -31,6 +32,7 @@ from intrepid_rt.portal_image import PortalImage
 Read = tuple[NDArray, NDArray]  # Gy (n,), LPS mm (n, 3)
 Reader = Callable[[Path], Read]
 TOLERANCE_GY = 60 * 1e-6
+PLACE_MM = 1e-6
 ORIGIN_MM, SPACING_MM, SHAPE = (-31.0, 12.5, -40.25), (3.0, 2.0, 2.5), (5, 6, 7)
 
 
@@ -77,7 +79,9 @@ def _stored(dataset: pydicom.Dataset, count: int) -> NDArray:
 IMAGES: dict[str, Callable[[Path], tuple[NDArray, NDArray, NDArray]]] = {
     "pydicom": lambda path: _image(pydicom.dcmread(path)),
     "DCMTK": lambda path: _image(_by_dcm2json(path)),
-    "ITK": lambda path: (sitk.GetArrayFromImage(sitk.ReadImage(str(path))), *_image(pydicom.dcmread(path))[1:]),
+    "ITK": lambda path: _picture(path),
+    "plastimatch": lambda path: _plastimatch_picture(path),
+    "MRML core": lambda path: _mrml_image(path),
     "InTrEPID": lambda path: _our_image(path),
 }
 
@@ -91,21 +95,51 @@ def _image(dataset: pydicom.Dataset) -> tuple[NDArray, NDArray, NDArray]:
     return values, x + columns_mm * np.arange(shape[1]), y - rows_mm * np.arange(shape[0])
 
 
+def _picture(path: Path) -> tuple[NDArray, NDArray, NDArray]:
+    """As a picture with its own origin, y upwards as on the imager."""
+    image = sitk.ReadImage(str(path))
+    values = np.squeeze(sitk.GetArrayFromImage(image))
+    (x, y), (columns_mm, rows_mm) = image.GetOrigin()[:2], image.GetSpacing()[:2]
+    return values, x + columns_mm * np.arange(values.shape[1]), -y - rows_mm * np.arange(values.shape[0])
+
+
+def _plastimatch_picture(path: Path) -> tuple[NDArray, NDArray, NDArray]:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "image.mha"
+        command = ["plastimatch", "convert", "--input", path, "--output-img", out]
+        subprocess.run(command, check=True, capture_output=True)
+        return _picture(out)
+
+
+def _mrml_image(path: Path) -> tuple[NDArray, NDArray, NDArray]:
+    """By our DICOM plugin's way; at gantry 90 the imager lies 500 mm to the right, X_g along patient y, Y_g along z."""
+    from SlicerInTrEPIDLib.headless import headless_scene
+    from SlicerInTrEPIDLib.rtimage import add_image
+    from SlicerInTrEPIDLib.volumes import read_volume
+
+    with headless_scene() as scene:
+        values, affine = read_volume(add_image(scene, path, "image"))
+        places = _places(affine, values.shape).reshape(*values.shape[1:], 3)
+        if not np.allclose(places[..., 0], -500.0, atol=1e-4):
+            raise RuntimeError("The imager is not in its plane.")
+        return np.array(values[0], float), places[0, :, 1], places[:, 0, 2]
+
+
 def _our_image(path: Path) -> tuple[NDArray, NDArray, NDArray]:
     image = read_portal_image(path).image
     return image.values, image.x_mm, image.y_mm
 
 
 def image_verdict(reader: Callable[[Path], tuple[NDArray, NDArray, NDArray]], path: Path, image: PortalImage) -> str:
-    """Compare values and places with the image that was written."""
+    """Compare with the image that was written; "picture" is the same pixels and spacing without the imager's place."""
     values, x_mm, y_mm = reader(path)
     step_gy = image.values.max() / (2**16 - 1)
-    is_same = (
-        np.allclose(np.squeeze(values), image.values, atol=step_gy)
-        and np.allclose(x_mm, image.x_mm, atol=1e-6)
-        and np.allclose(y_mm, image.y_mm, atol=1e-6)
-    )
-    return "same" if is_same else "elsewhere"
+    if not np.allclose(np.squeeze(values), image.values, rtol=0, atol=step_gy):
+        return "elsewhere"
+    off_x, off_y = x_mm - image.x_mm, y_mm - image.y_mm
+    if np.ptp(off_x) > PLACE_MM or np.ptp(off_y) > PLACE_MM:
+        return "elsewhere"
+    return "same" if max(abs(off_x[0]), abs(off_y[0])) < PLACE_MM else "picture"
 
 
 def write_image_case(path: Path, pixel_mm: tuple[float, float]) -> PortalImage:
@@ -161,6 +195,7 @@ READERS: dict[str, Reader] = {
 PROGRAMS = {"DCMTK": "dcm2json", "plastimatch": "plastimatch"}
 # Plastimatch reads no dose whose rows and columns are not along patient x and y; the cells are kept, so that a program
 # that learns it shows up here.
+KNOWN_IMAGES = {"ITK": "picture", "plastimatch": "picture"}  # read no RTImagePosition
 KNOWN = {("plastimatch", case): "elsewhere" for case in ("decubitus", "sagittal", "coronal", "oblique")}
 PIXELS_MM = {"square": (1.0, 1.0), "not square": (0.8, 0.5)}
 
@@ -227,6 +262,7 @@ def table() -> list[str]:
             image = write_image_case(Path(folder) / "image.dcm", pixel_mm)
             cells = [image_verdict(reader, Path(folder) / "image.dcm", image) for reader in IMAGES.values()]
             lines.append(f"| pixels {name} | {' | '.join(cells)} |")
+        lines += ["", *contours.table(Path(folder))]
         lines += [
             "",
             "## Written by others, read by us",
@@ -238,6 +274,7 @@ def table() -> list[str]:
             write_theirs(path, case)
             tolerance_gy = 1e-3 if case == "16 bit" else TOLERANCE_GY
             lines.append(f"| {case} | {verdict(by_us, path, tolerance_gy)} | {verdict(by_mrml, path, tolerance_gy)} |")
+        lines += ["", *contours.foreign_table(Path(folder))]
     return lines
 
 
