@@ -312,11 +312,11 @@ def test_what_cannot_be_reconstructed_is_refused_in_one_line(tmp_path, capsys, d
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (("--model", "magic"), "physics, first-order"),
+        (("--model", "magic"), "there are physics"),
         (("--grid-mm", "0.1"), "between 0.5 and 20"),
         (("--criteria", "3-3"), "3/3,2/2"),
         (("--machine", "nowhere.json"), "nowhere.json"),
-        (("--anatomy", "cbct"), "planning"),
+        (("--anatomy", "cbct"), "cbct is no folder"),
         (("--device", "cuda"), "--device cpu"),
         (("--constraints", "nowhere.csv"), "nowhere.csv"),
         (("--ct-curve", "nowhere.csv"), "nowhere.csv"),

@@ -32,9 +32,10 @@ def test_import_lists_every_file_it_does_not_use(filled, capsys, tmp_path):
     )
     assert code == 0
     assert found["files_read"] == 0
-    assert [entry["file"] for entry in found["unused"]] == [str(folder / "in" / "truth.json")]
+    left_out = [str(folder / "in" / name) for name in ("rules.json", "truth.json")]
+    assert [entry["file"] for entry in found["unused"]] == left_out
     with listed.open() as file:
-        assert [row["file"] for row in csv.DictReader(file)] == [str(folder / "in" / "truth.json")]
+        assert [row["file"] for row in csv.DictReader(file)] == left_out
 
 
 def test_query_on_screen_and_to_files(filled, capsys, tmp_path):

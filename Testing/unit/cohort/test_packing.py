@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from intrepid_cohort.dose_facts import _fill
+from intrepid_cohort.dose_facts import fill_dvh
 from intrepid_cohort.packing import binned_volume_cc, pack_contours, stored_dvh, unpack_contours
 from intrepid_cohort.schema import DoseVolumeHistogram
 from intrepid_dvh.curve import DVH
@@ -12,7 +12,7 @@ from intrepid_rt.errors import MissingObject
 
 def stored(dvh):
     row = DoseVolumeHistogram(warnings=[])
-    _fill(row, dvh)
+    fill_dvh(row, dvh)
     return stored_dvh(row, structure=dvh.structure, prescription_gy=50.0)
 
 
@@ -41,7 +41,7 @@ def test_moments_come_back_exactly():
 
 def test_integral_dose_leaves_out_what_has_no_dose():
     row = DoseVolumeHistogram(warnings=[])
-    _fill(row, DVH.from_samples([2.0, 4.0], 5.0, structure="X", volume_outside_dose_cc=90.0))
+    fill_dvh(row, DVH.from_samples([2.0, 4.0], 5.0, structure="X", volume_outside_dose_cc=90.0))
     assert row.integral_dose_gy_cc == pytest.approx(3.0 * 10.0)
     assert row.median_gy is None  # half of the structure has no dose: nobody knows
 

@@ -27,7 +27,10 @@ def test_a_known_motion_is_recovered(shift_mm, rotation_deg):
     image = day_grid(motion)
     image = image.with_values((0.8 * image.values + 40.0).astype(np.float32))  # another scanner
     found = register_rigid(PLANNING, image, centre_lps_mm=ISOCENTRE, region=INSIDE)
-    np.testing.assert_allclose(found.shift_at(ISOCENTRE), shift_mm, atol=0.3)
+    off_mm = np.abs(found.shift_at(ISOCENTRE) - np.array(shift_mm))
+    assert (off_mm[:2] < 0.1).all()
+    # Across slices of 4 mm the search is pulled by their interpolation: 0.36 mm at most in ten motions (docs/anatomy.md).
+    assert off_mm[2] < 0.5
     assert found.after(motion.inverse).angle_deg < 0.2
     np.testing.assert_allclose(found.rotation_deg, rotation_deg, atol=0.2)
 
