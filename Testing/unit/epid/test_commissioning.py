@@ -174,7 +174,7 @@ def test_tampered_profiles_are_refused(tmp_path, profile, damage, message):
 
 
 def test_missing_profile_is_refused(tmp_path):
-    with pytest.raises(UnreadableFile, match="none.json"):
+    with pytest.raises(UnreadableFile, match="is no file"):
         load_profile(tmp_path / "none.json")
 
 
