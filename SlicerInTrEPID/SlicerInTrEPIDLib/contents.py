@@ -49,6 +49,8 @@ def fill_scene(scene: Any, result: VerificationResult) -> list[str]:
     tree.place(ct, modality="CT", series_uid=result.ct_series_uid)
     maximum = float(np.nanmax((result.planned or result.reconstructed).values)) or 1.0
     reconstructed = _add_dose(scene, tree, palette, result.reconstructed, "Dose reconstructed", maximum)
+    if result.dose_uncertainty is not None:
+        _add_band(scene, tree, palette, result.dose_uncertainty, maximum)
     planned = None
     if result.planned is not None:
         planned = _add_dose(
@@ -76,6 +78,13 @@ def _add_dose(
     show(node, window=(0.0, 1.1 * maximum), colours=palette.dose, hide_below=0.05 * maximum)
     tree.place(node, parent=parent, modality="RTDOSE", instance_uid=instance_uid, referenced_uid=tree.plan_uid)
     return node
+
+
+def _add_band(scene: Any, tree: Hierarchy, palette: Palette, band: Grid, maximum: float) -> None:
+    # Not marked as a dose: in every dose selector of SlicerRT it would be a trap.
+    node = add_grid(scene, band, "Dose uncertainty (95 percent)")
+    show(node, window=(0.0, 0.1 * maximum), colours=palette.dose, hide_below=1e-3 * maximum)
+    tree.place(node)
 
 
 def _add_gamma_volume(

@@ -20,6 +20,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--out", "out_dir", required=True, type=_PATH, help="Folder for doses, scene, report and results.")
 @click.option("--machine", type=_PATH, help="Machine profile; without one the result is relative.")
 @click.option("--model", default="physics", show_default=True, help="physics, first-order, or a network's name.")
+@click.option("--refinement", default="none", show_default=True, help="none, or the name of a dose refinement.")
 @click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
 @click.option("--assign", "assigned", multiple=True, metavar="BEAM=FILE", help="The image of a beam, by hand.")
 @click.option("--anatomy", default="planning", show_default=True, help="planning, or a folder with the CT of the day.")
@@ -155,6 +156,8 @@ def summary(result: "VerificationResult", out_dir: Path) -> str:
         for outcome in beam.gamma_2d:
             rate = f"{outcome.pass_rate_percent:.1f} %" if outcome.pass_rate_percent is not None else outcome.reason
             lines.append(f"{beam.name}: portal dose gamma {outcome.criteria}: {rate}")
+    if result.dose_uncertainty_percent is not None:
+        lines.append(f"95 % band of the dose: +- {result.dose_uncertainty_percent:.1f} % where it is high")
     lines += [f"Note: {warning}" for warning in result.warnings]
     lines += [f"{name}: {out_dir / file}" for name, file in (("Report", "report.html"), ("Scene", "scene.mrb"))]
     dose = "none, the result is relative" if result.is_relative else out_dir / "RTDOSE_total.dcm"

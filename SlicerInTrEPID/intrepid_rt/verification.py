@@ -107,7 +107,8 @@ class BeamResult:
     ``epid`` is the calibrated signal, ``portal_dose`` and ``planned_portal_dose`` lie in the imager plane (Gy, or
     relative if the verification is), ``gamma_2d`` compares these two. ``frame`` is the gantry system of the image.
     ``planned_portal_source`` says where the planned portal dose comes from, ``delivery`` tells of the frames of a beam
-    that was imaged in parts. ``frame`` of an arc is that of its first control point.
+    that was imaged in parts. ``frame`` of an arc is that of its first control point. ``dose_uncertainty`` is the
+    half-width of the 95 % band of the dose, None where no model states one.
     """
 
     number: int
@@ -129,6 +130,7 @@ class BeamResult:
     planned_portal_source: str = ""
     forward_check: ForwardCheck | None = None
     delivery: DeliverySummary | None = None
+    dose_uncertainty: DoseGrid | None = None
 
     @property
     def isocentre_lps_mm(self) -> NDArray:
@@ -329,6 +331,23 @@ class VerificationResult:
     provenance: Provenance = field(default_factory=Provenance)
     seconds: Mapping[str, float] = field(default_factory=dict)
     day: DayAnatomy | None = None
+
+    @property
+    def dose_uncertainty(self) -> DoseGrid | None:
+        """Half-width of the 95 % band of ``reconstructed``: the sum over beams, whose errors may all point one way.
+
+        None if a beam has none.
+        """
+        bands = [beam.dose_uncertainty for beam in self.beams]
+        if not bands or any(band is None for band in bands):
+            return None
+        return self.reconstructed.with_values(np.add.reduce([band.values for band in bands if band is not None]))
+
+    @property
+    def dose_uncertainty_percent(self) -> float | None:
+        """Mean half-width of the band where the dose is above 80 % of its maximum, percent of the maximum."""
+        band, dose = self.dose_uncertainty, self.reconstructed.values
+        return None if band is None else float(100 * band.values[dose > 0.8 * dose.max()].mean() / dose.max())
 
     @property
     def dose_unit(self) -> str:

@@ -121,7 +121,8 @@ def _compared(stated: Mapping[str, str]) -> dict[str, str]:
     defaults = {f.name: str(f.default) for f in fields(VerificationSettings) if f.default not in (MISSING, None)}
     every = {**defaults, **stated}
     # A network's entry goes on with the hashes of its files; the curve is compared by its own.
-    every["model"] = every["model"].split(" ")[0]
+    for network in ("model", "refinement"):
+        every[network] = every[network].split(" ")[0]
     return {key: value for key, value in every.items() if key not in (*_PLACES, "ct_curve")}
 
 

@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 
 from intrepid_cli.console import plain
 from intrepid_cli.report import write_report
-from intrepid_cli.verification.results import as_results, file_stems
+from intrepid_cli.verification.results import DOSE_UNCERTAINTY, as_results, file_stems
 from intrepid_cli.verification.seal import RESULTS, sealed
 from intrepid_epid.dose_engine.dose_to_water import MEANINGS
 from intrepid_epid.portal_dose_file import write_portal_dose
@@ -21,6 +21,7 @@ from intrepid_rt.dicom_dose import DoseReferences, write_dose
 from intrepid_rt.dicom_file import collecting
 from intrepid_rt.dicom_portal_dose import write_portal_dose_image
 from intrepid_rt.grids import DoseGrid
+from intrepid_rt.image_files import write_image
 from intrepid_rt.verification import VerificationResult
 
 METHOD = "Reconstructed from portal images by InTrEPID. Research software, not cleared for clinical decisions."
@@ -40,6 +41,9 @@ def write_outputs(
         warnings.append("The result is relative: no RTDOSE was written.")
     else:
         _write_doses(result, folder, template)
+    if result.dose_uncertainty is not None:
+        band = result.dose_uncertainty
+        write_image(folder / DOSE_UNCERTAINTY, np.asarray(band.values, np.float32), band)
     for beam, stem in zip(result.beams, file_stems(result.beams), strict=True):
         write_portal_dose(beam.portal_dose, folder / f"{stem}_portal_dose.nrrd")
     progress("writing the scene")

@@ -16,6 +16,7 @@ from intrepid_epid.dose_reconstruction import DOSE_MODELS
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.networks.card import read_card
 from intrepid_epid.networks.registry import find_model
+from intrepid_epid.refinement.card import find_refinement, read_refinement
 from intrepid_rt.frame_table import FRAME_TABLE, raw_files
 from intrepid_rt.verification import InputObject, PatientIdentity, PlanIdentity, ProfileIdentity, Provenance
 
@@ -29,6 +30,9 @@ def provenance(inputs: Inputs, settings: VerificationSettings) -> Provenance:
     if settings.model not in DOSE_MODELS:
         card = read_card(find_model(settings.model))
         stated["model"] = f"{card.name} (card SHA-256 {card.digest()}; weights SHA-256 {card.weights_sha256})"
+    if settings.refinement != "none":
+        refinement = read_refinement(find_refinement(settings.refinement)).card
+        stated["refinement"] = f"{refinement.name} (weights SHA-256 {refinement.weights_sha256})"
     if not settings.assigned:
         del stated["assigned"]
     if settings.anatomy is None:

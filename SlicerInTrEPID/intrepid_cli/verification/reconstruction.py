@@ -21,6 +21,7 @@ from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.networks.portal_dose_model import PortalDoseModel
 from intrepid_epid.portal_reader import PortalFrame
+from intrepid_epid.refinement.refinement_model import RefinementModel
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
 from intrepid_epid.transit_portal_dose import transit_portal_dose
 from intrepid_rt.grids import DoseGrid, Grid
@@ -42,6 +43,7 @@ class ReconstructionTools:
     dose_model: DoseModel
     network: PortalDoseModel | None = None
     dose_to: str = "water"
+    refinement: RefinementModel | None = None
 
 
 def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Progress) -> Iterator[BeamResult]:
@@ -59,6 +61,13 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
     }
     files = [file for _, file in inputs.selection.beams]
     patient = inputs.patient_on(tools.wanted)
+
+    def as_asked(values_gy: NDArray) -> DoseGrid:
+        dose = tools.grid.cropped(values_gy * factors[anatomy.material])
+        # The beam's path through air is of no interest and would draw isodoses outside the patient.
+        inside = dose if patient is None else np.where(patient, dose, np.float32(0))
+        return DoseGrid(inside, tools.wanted.index_to_lps, tools.wanted.frame_of_reference_uid)
+
     for number, ((beam, frame), file, first) in enumerate(zip(inputs.beams, files, standing, strict=True)):
 
         def advance(part: float, step: str, begun: int = number, name: str = beam.name) -> None:
@@ -70,9 +79,6 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
             made = _turning(arc.assignment, ways, tools, advance)
         else:
             made = _standing(beam, frame, PrimaryBeam(anatomy, tools.model.spectrum, first), tools, advance)
-        dose = tools.grid.cropped(made.dose_gy * factors[anatomy.material])
-        # The beam's path through air is of no interest and would draw isodoses outside the patient.
-        inside = dose if patient is None else np.where(patient, dose, np.float32(0))
         point, series = beam.control_points[0], inputs.frames.get(beam.number)
         signal = binned(frame.repaired)
         yield BeamResult(
@@ -82,7 +88,8 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
             meterset_mu=beam.meterset_mu,
             frame=first,
             portal_dose=made.portal_gy,
-            dose=DoseGrid(inside, tools.wanted.index_to_lps, tools.wanted.frame_of_reference_uid),
+            dose=as_asked(made.dose_gy),
+            dose_uncertainty=None if made.half_width_gy is None else as_asked(made.half_width_gy),
             epid=signal,
             portal_image_file=file.path.name,
             portal_image_sop_uid=frame.sop_instance_uid,
@@ -99,11 +106,12 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
 
 @dataclass(frozen=True, eq=False)
 class _Reconstructed:
-    """Dose of one beam on the calculation grid, its portal dose, and what to note."""
+    """Dose of one beam on the calculation grid, its portal dose, what to note, and the band of a refined dose."""
 
     dose_gy: NDArray
     portal_gy: PortalImage
     notes: tuple[str, ...] = ()
+    half_width_gy: NDArray | None = None
 
 
 def _standing(
@@ -115,7 +123,12 @@ def _standing(
     if tools.network is not None:
         portal, said = by_network(tools.network, frame, tools.profile, beam.meterset_mu, primary_beam, portal)
     progress(0.4, "dose in the patient")
-    return _Reconstructed(tools.dose_model(portal, primary_beam), portal.total_gy, said)
+    dose = tools.dose_model(portal, primary_beam)
+    if tools.refinement is None:
+        return _Reconstructed(dose, portal.total_gy, said)
+    progress(0.8, "refinement")
+    refined = tools.refinement.refine(dose, primary_beam, energy=tools.profile.energy)
+    return _Reconstructed(refined.dose_gy, portal.total_gy, (*said, *refined.notes), refined.half_width_gy)
 
 
 def _turning(
@@ -124,6 +137,8 @@ def _turning(
     notes = list(assignment.notes)
     if tools.network is not None:
         notes.append("Networks take a whole image of a standing beam: the frames of this arc went through the physics.")
+    if tools.refinement is not None:
+        notes.append("Refinements take standing beams: the dose of this arc is that of the physics, without a band.")
     made = arc_dose(
         [one.frame.image for one in assignment.frames],
         ways,

@@ -8,6 +8,8 @@ from intrepid_cli.console import RESEARCH_NOTE
 from intrepid_rt.day_anatomy import DayAnatomy
 from intrepid_rt.verification import BeamResult, ForwardCheck, GammaOutcome, StructureResult, VerificationResult
 
+DOSE_UNCERTAINTY = "dose_uncertainty.nrrd"
+
 
 def as_results(result: VerificationResult) -> dict[str, Any]:
     """Return the numbers of a verification; what could not be computed is None with its reason."""
@@ -21,6 +23,7 @@ def as_results(result: VerificationResult) -> dict[str, Any]:
         "beams": [_beam(beam, stem) for beam, stem in zip(result.beams, file_stems(result.beams), strict=True)],
         "gamma_3d": [_gamma(outcome) for outcome in result.gamma_3d],
         "planned_reason": result.planned_reason,
+        "dose_uncertainty": _uncertainty(result),
         "points": [asdict(point) for point in result.points],
         "dvh": [_structure(structure) for structure in result.structures],
         "constraints": [asdict(constraint) for constraint in result.constraints],
@@ -29,6 +32,12 @@ def as_results(result: VerificationResult) -> dict[str, Any]:
         "provenance": asdict(result.provenance),
         "seconds": dict(result.seconds),
     }
+
+
+def _uncertainty(result: VerificationResult) -> Mapping[str, Any] | None:
+    """Where the half-widths of the 95 % band lie, and their mean where the dose is high; None without a band."""
+    percent = result.dose_uncertainty_percent
+    return None if percent is None else {"file": DOSE_UNCERTAINTY, "high_dose_percent": percent}
 
 
 def _anatomy(day: DayAnatomy | None) -> Mapping[str, Any] | None:

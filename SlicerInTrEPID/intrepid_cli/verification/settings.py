@@ -21,6 +21,8 @@ class VerificationSettings:
     model : str
         "physics" (superposition), "first-order" (back-projection alone), or the name of a network for the portal dose,
         followed by superposition.
+    refinement : str
+        "none", or the name or folder of a refinement of the dose of standing beams.
     criteria : tuple of (dose percent, distance mm)
         Gamma criteria.
     dose_to : str
@@ -50,6 +52,7 @@ class VerificationSettings:
     out_dir: Path
     machine: Path | None = None
     model: str = "physics"
+    refinement: str = "none"
     ct_curve: Path | None = None
     planned_portal_dir: Path | None = None
     constraints: Path | None = None

@@ -24,6 +24,7 @@ from intrepid_cli.verification.network_portal_dose import network_model
 from intrepid_cli.verification.planned_portal import planned_portal_dose
 from intrepid_cli.verification.provenance import identities, provenance
 from intrepid_cli.verification.reconstruction import ReconstructionTools, reconstruct_beams
+from intrepid_cli.verification.refinement import refinement_of
 from intrepid_cli.verification.results import file_stems
 from intrepid_cli.verification.selection import select
 from intrepid_cli.verification.settings import DEFAULT_GRID_MM, VerificationSettings
@@ -81,6 +82,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
     model = dose_model("physics" if is_network else settings.model)
     if is_network:
         find_model(settings.model)  # an unknown name is said before minutes of reading
+    refinement = refinement_of(settings)
     with watch.stage("read"):
         progress(0.0, "reading the study")
         inputs = read_inputs(select(scan(settings.study_dir), settings.assigned), settings)
@@ -92,7 +94,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
     network = network_model(settings.model, inputs.profile) if is_network else None
     wanted = _wanted_lattice(inputs, settings)
     grid = calculation_grid(wanted, inputs.density_g_cc)
-    tools = ReconstructionTools(grid, wanted, profile, physics, model, network, settings.dose_to)
+    tools = ReconstructionTools(grid, wanted, profile, physics, model, network, settings.dose_to, refinement)
     with watch.stage("reconstruct"):
         beams = tuple(reconstruct_beams(inputs, tools, lambda part, step: progress(0.05 + 0.65 * part, step)))
         if inputs.profile is None:
@@ -106,7 +108,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         progress(0.72, "predicting the portal doses")
         beams = forward_checked(beams, inputs, tools, settings)
     with watch.stage("compare"):
-        beams = tuple(replace(beam, dose=carried_dose(beam.dose, inputs.day)) for beam in beams)
+        beams = tuple(_on_planning_ct(beam, inputs) for beam in beams)
         total = _sum(beams)
         gammas = gamma_3d(inputs, total, settings)
         structures, curves = structure_results(inputs, total, lambda step: progress(0.8, step))
@@ -162,6 +164,12 @@ def _wanted_lattice(inputs: Inputs, settings: VerificationSettings) -> Grid:
     return Grid(np.broadcast_to(np.float32(0), counts[::-1]), affine, grid.frame_of_reference_uid)
 
 
+def _on_planning_ct(beam: BeamResult, inputs: Inputs) -> BeamResult:
+    band = beam.dose_uncertainty
+    band = None if band is None else carried_dose(band, inputs.day)
+    return replace(beam, dose=carried_dose(beam.dose, inputs.day), dose_uncertainty=band)
+
+
 def _normalised(beams: tuple[BeamResult, ...], inputs: Inputs) -> tuple[BeamResult, ...]:
     """Scale a relative result to the planned dose at the first isocentre, or to 1 there without a planned dose."""
     total = _sum(beams)
@@ -175,6 +183,7 @@ def _normalised(beams: tuple[BeamResult, ...], inputs: Inputs) -> tuple[BeamResu
         replace(
             beam,
             dose=beam.dose * factor,
+            dose_uncertainty=None if beam.dose_uncertainty is None else beam.dose_uncertainty * factor,
             portal_dose=beam.portal_dose.with_values(beam.portal_dose.values * factor, unit="relative"),
         )
         for beam in beams

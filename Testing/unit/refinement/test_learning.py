@@ -1,0 +1,98 @@
+"""Training of a refinement: it learns, it can be stopped, and its band covers what it states."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from intrepid_epid.networks.settings import runs
+from intrepid_epid.networks.training import Compute
+from intrepid_epid.refinement.anatomies import KINDS, generated_anatomy
+from intrepid_epid.refinement.assembling import assemble
+from intrepid_epid.refinement.cases import read_cases
+from intrepid_epid.refinement.refinement_model import refinement_model
+from intrepid_epid.refinement.training import SETTINGS, RefinementTraining
+from intrepid_epid.refinement.uncertainty import HeldOut, conformal_quantile, covered_percent
+
+SHORT = msgspec.structs.replace(SETTINGS, epochs=4, folds=2, filters=(3,), learning_rates=(5e-3,))
+
+
+@pytest.fixture(scope="module")
+def doses(tmp_path_factory):
+    """Physics that is 3 % too low everywhere, with 4 % of noise on the truth."""
+    folder = tmp_path_factory.mktemp("doses")
+    rng = np.random.default_rng(3)
+    for number, split in enumerate(["train"] * 6 + ["calibration"] * 2 + ["test"] * 2):
+        shape = (16, 12, 12)
+        z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+        dose = np.exp(-((x**2 + y**2) ** 2) * rng.uniform(2, 6)) * np.exp(-0.4 * (z + 1)) / 1.0
+        planes = np.stack([dose, np.ones(shape), 0.4 * (z + 1), np.full(shape, 0.75)])
+        truth, sigma = 1.03 * dose, 0.04 * np.ones(shape)
+        np.savez(
+            folder / f"{number:02d}.npz",
+            split=split,
+            kind="water",
+            area_cm2=20.0,
+            planes=np.stack([planes] * 3).astype(np.float16),
+            level_gy=np.full(3, 2.0),
+            truth_gy=2.0 * (truth + sigma * rng.standard_normal(shape)),
+            sigma_gy=2.0 * sigma,
+        )
+    return folder
+
+
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(doses, tmp_path):
+    cases = read_cases(doses, ["train"])
+    run = runs(SHORT)[0]
+
+    def training(folder):
+        folder.mkdir(exist_ok=True)
+        return RefinementTraining(run, SHORT, cases[1:], cases[:1], folder, Compute())
+
+    whole = training(tmp_path / "whole")()
+    stopped = training(tmp_path / "stopped")
+    stopped.epoch()
+    stopped.epoch()
+    stopped.save()
+    resumed = training(tmp_path / "stopped")()
+    assert len(resumed.epochs) == len(whole.epochs) == SHORT.epochs
+    assert resumed.weights_sha256 == whole.weights_sha256
+
+
+def test_an_ensemble_learns_what_the_physics_lacks(doses, tmp_path):
+    card = assemble(doses, tmp_path, msgspec.structs.replace(SHORT, epochs=10), Compute(), "learnt")
+    trials = {trial.split: trial for trial in card.trials}
+    assert trials["test"].physics_rms_percent == pytest.approx(1.6, abs=0.5)
+    assert trials["test"].refined_rms_percent < 0.6 * trials["test"].physics_rms_percent
+    assert set(card.beams) == {"train", "calibration", "test"}
+    assert not set(card.beams["train"]) & set(card.beams["test"])
+    assert len(refinement_model(str(tmp_path / "learnt")).members) == SHORT.folds
+
+
+def test_the_band_covers_95_percent_of_true_errors_behind_a_noisy_truth():
+    """Errors of 0.8 to 2.4 times the guess behind noise as large: what is stated is the error without the noise."""
+    rng = np.random.default_rng(8)
+
+    def held_out(n):
+        for _ in range(n):
+            guess = np.repeat(rng.uniform(0.008, 0.012, (20, 20, 20)), 1, axis=0)
+            # One error per block of 8 voxels, as the noise averages out over it and the error does not.
+            error = np.kron(rng.standard_normal((10, 10, 10)), np.ones((2, 2, 2))) * guess
+            noise = 0.03 * rng.standard_normal(guess.shape)
+            dose = np.full(guess.shape, 0.8)
+            yield HeldOut(dose, guess, dose - error - noise, np.full(guess.shape, 0.03), np.ones(guess.shape, bool))
+
+    quantile = conformal_quantile(list(held_out(6)))
+    assert quantile == pytest.approx(1.96, abs=0.2)
+    assert np.mean(covered_percent(list(held_out(6)), quantile)) == pytest.approx(95, abs=1.5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_generated_anatomies_are_patients_in_air(kind):
+    grid = generated_anatomy(kind, np.random.default_rng(11), voxel_mm=8.0)
+    values = grid.values
+    assert values[0].max() < 0.9
+    assert values[-1].max() < 0.9
+    assert 0.8 < np.median(values[values > 0.5]) < 1.6
+    assert (values < 2.0).all()
+    if kind in ("thorax", "slabs"):
+        assert ((values > 0.1) & (values < 0.5)).mean() > 0.01
