@@ -23,7 +23,7 @@ def write_toy_refinement(folder, *, last_weight=5.0, seed=0, energy="6 MV", doma
     """Write an ensemble of two; with ``last_weight`` 0 its networks correct nothing."""
     import torch
 
-    from intrepid_epid.refinement.network import RefinementNetwork
+    from intrepid_epid.networks.architecture.refinement import RefinementNetwork
 
     members = {}
     for number in range(2):

@@ -91,7 +91,7 @@ class RefinementModel:
 
 def members(weights: Sequence[dict[str, "Tensor"]], filters: int) -> list:
     """Build the networks of an ensemble."""
-    from intrepid_epid.refinement.network import RefinementNetwork
+    from intrepid_epid.networks.architecture.refinement import RefinementNetwork
 
     made = []
     for one in weights:

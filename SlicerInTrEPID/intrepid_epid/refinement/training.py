@@ -51,7 +51,7 @@ class RefinementTraining(Training):
     ) -> None:
         import torch
 
-        from intrepid_epid.refinement.network import RefinementNetwork
+        from intrepid_epid.networks.architecture.refinement import RefinementNetwork
 
         self.run, self.settings, self.folder, self.compute = run, settings, folder, compute
         self.train, self.validation = _Cases(train), _Cases(validation)  # type: ignore[assignment]

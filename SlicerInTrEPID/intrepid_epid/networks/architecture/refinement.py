@@ -1,4 +1,4 @@
-"""The network: a small 3D U-Net whose answer is a bounded correction of the physics dose. Imports torch."""
+"""The network: a small 3D U-Net whose answer is a bounded correction of the physics dose."""
 
 import torch
 from torch import Tensor, nn
