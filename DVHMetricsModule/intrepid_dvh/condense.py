@@ -26,32 +26,51 @@ def condense(dose_gy: NDArray, volume_cc: NDArray, *, low_gy: float, high_gy: fl
     -------
     (m,) doses (volume-weighted means, ascending) and (m,) volumes; the sums of volume and dose x volume are kept.
     """
-    counted = volume_cc > 0
-    dose, volume = dose_gy[counted], volume_cc[counted]
-    levels, volumes = _merge(dose, volume, np.argsort(dose), float(volume.sum()), low_gy, high_gy)
+    number_bits = dose_gy.size.bit_length()
+    keys = _keys(dose_gy, volume_cc, low_gy, high_gy, number_bits)
+    # Integers sort three times as fast as positions (argsort) of doses.
+    keys.sort()
+    order = keys & ((1 << number_bits) - 1)
+    levels, volumes = _merge(dose_gy[order], volume_cc[order], low_gy, high_gy)
     return np.concatenate([[low_gy], levels, [high_gy]]), np.concatenate([[0.0], volumes, [0.0]])
 
 
 @njit(cache=True)
-def _merge(
-    dose: NDArray, volume: NDArray, order: NDArray, total: float, low: float, high: float
-) -> tuple[NDArray, NDArray]:
-    levels, volumes = np.empty(order.size), np.empty(order.size)
+def _keys(dose: NDArray, volume: NDArray, low: float, high: float, number_bits: int) -> NDArray:
+    """Return for each sample with a volume its dose as an integer, followed by its number in the lowest bits.
+
+    A million samples leave 42 bits for the dose: doses closer than a trillionth of the range may change places.
+    """
+    keys, n = np.empty(dose.size, np.int64), 0
+    per_dose = 2.0 ** (62 - number_bits) / (high - low) if high > low else 0.0
+    for s in range(dose.size):
+        if volume[s] > 0.0:
+            keys[n] = (np.int64((dose[s] - low) * per_dose) << number_bits) | s
+            n += 1
+    return keys[:n]
+
+
+@njit(cache=True)
+def _merge(dose: NDArray, volume: NDArray, low: float, high: float) -> tuple[NDArray, NDArray]:
+    levels, volumes = np.empty(dose.size), np.empty(dose.size)
     n, before, rank_before, below = -1, -1, -1, 0.0
+    total = volume.sum()
     per_dose = DOSE_STEPS / (high - low) if high > low else 0.0
     first = excess = 0.0
-    for s in order:
+    for s in range(dose.size):
         level = _level((below + 0.5 * volume[s]) / total)
         rank = int((dose[s] - low) * per_dose)
         below += volume[s]
         if level != before or rank != rank_before:
+            if n >= 0:
+                levels[n] = first + excess / volumes[n]
             n += 1
             before, rank_before = level, rank
             # Measured from the first sample of the level: equal doses stay equal to the last bit.
             first, excess, volumes[n] = dose[s], 0.0, 0.0
         excess += volume[s] * (dose[s] - first)
         volumes[n] += volume[s]
-        levels[n] = first + excess / volumes[n]
+    levels[n] = first + excess / volumes[n]
     return levels[: n + 1].copy(), volumes[: n + 1].copy()
 
 

@@ -1,7 +1,7 @@
 """The planar contours of a structure as a stack of plane regions, with what is wrong or unusual about them said."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -71,14 +71,25 @@ class ContourStack:
         """
         contours = [np.asarray(c, float) for c in structure.contours]
         axes = _common_axes(contours, structure.name)
-        planes: list[tuple[float, list[NDArray]]] = []
-        for w, ring in sorted((_in_plane(c, axes) for c in contours), key=lambda item: item[0]):
+        placed = sorted((_in_plane(c, axes) for c in contours), key=lambda item: item[0])
+        drawn = [(w, ring) for w, ring in placed if not _is_flat(ring)]
+        warnings: list[str] = []
+        if len(drawn) < len(placed):
+            warnings.append("Contours without area (points or lines) have been left out.")
+        planes: list[tuple[float, list[_Ring]]] = []
+        for (w, ring), simple in zip(drawn, _are_simple([ring for _, ring in drawn]), strict=True):
             if not planes or w - planes[-1][0] > SAME_PLANE_MM:
                 planes.append((w, []))
-            planes[-1][1].append(ring)
-        warnings: list[str] = []
+            planes[-1][1].append(_Ring(ring, simple))
         regions = [_region(w, rings, warnings) for w, rings in planes]
         return cls(axes, tuple(r for r in regions if r is not None), tuple(dict.fromkeys(warnings)))
+
+
+class _Ring(NamedTuple):
+    """A closed ring (n, 2) in mm; not simple if it crosses or touches itself, as the bridge of a keyhole does."""
+
+    points_mm: NDArray
+    is_simple: bool
 
 
 def is_axial(axes_lps: NDArray) -> bool:
@@ -120,21 +131,20 @@ def _in_plane(contour: NDArray, axes: NDArray) -> tuple[float, NDArray]:
     return float(uvw[:, 2].mean()), np.ascontiguousarray(uvw[:, :2])
 
 
-def _region(w_mm: float, rings: list[NDArray], warnings: list[str]) -> PlaneRegion | None:
-    drawn = [ring for ring in rings if not _is_flat(ring)]
-    if len(drawn) < len(rings):
-        warnings.append("Contours without area (points or lines) have been left out.")
-    unique = list({_identity(ring): ring for ring in drawn}.values()) if len(drawn) > 1 else drawn
+def _region(w_mm: float, drawn: list[_Ring], warnings: list[str]) -> PlaneRegion | None:
+    unique = list({_identity(ring.points_mm): ring for ring in drawn}.values()) if len(drawn) > 1 else drawn
     if len(unique) < len(drawn):
         warnings.append("A contour is stored twice in one plane; the repeat has been left out.")
-    if not all(_is_simple(ring) for ring in unique) or _cross(unique):
-        unique = _resolved(unique)
-    if not unique:
-        return None
-    depth, _ = _nesting(np.concatenate(unique), _starts(unique))
+    rings = [ring.points_mm for ring in unique]
+    depth, crossing = _nesting(np.concatenate(rings), _starts(rings))
+    if crossing or not all(ring.is_simple for ring in unique):
+        rings = _resolved(rings)
+        if not rings:
+            return None
+        depth, _ = _nesting(np.concatenate(rings), _starts(rings))
     oriented = [
         ring if (signed_area(ring) > 0) == (level % 2 == 0) else ring[::-1]
-        for ring, level in zip(unique, depth, strict=True)
+        for ring, level in zip(rings, depth, strict=True)
     ]
     return PlaneRegion(w_mm, np.concatenate(oriented), _starts(oriented))
 
@@ -146,15 +156,13 @@ def _is_flat(ring: NDArray) -> bool:
     return abs(signed_area(ring)) <= 1e-9 and float(np.linalg.svd(ring - ring.mean(axis=0))[1][1]) < 1e-6
 
 
-def _is_simple(ring: NDArray) -> bool:
-    """Whether a ring neither crosses nor touches itself, as the bridge of a keyhole does."""
+def _are_simple(rings: list[NDArray]) -> NDArray:
     import shapely
 
-    return bool(shapely.is_valid(shapely.Polygon(ring)))
-
-
-def _cross(rings: list[NDArray]) -> bool:
-    return len(rings) > 1 and _nesting(np.concatenate(rings), _starts(rings))[1]
+    if not rings:
+        return np.empty(0, bool)
+    owner = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    return shapely.is_valid(shapely.polygons(shapely.linearrings(np.concatenate(rings), indices=owner)))
 
 
 def _starts(rings: list[NDArray]) -> NDArray:
@@ -181,7 +189,7 @@ def _resolved(rings: list[NDArray]) -> list[NDArray]:
 
 def _identity(ring: NDArray) -> bytes:
     # A repeat may start at another point or run the other way round.
-    return np.unique(np.round(ring, 3), axis=0).tobytes()
+    return np.unique(np.round(ring, 3).view(complex)).tobytes()
 
 
 @njit(cache=True)

@@ -45,7 +45,13 @@ class ContourEnclosure:
 @njit(cache=True)
 def _inside_region(uvw: NDArray, points: NDArray, starts: NDArray) -> NDArray:
     inside = np.zeros(len(uvw), np.bool_)
-    for p in range(len(uvw)):
-        for ring in range(starts.size - 1):
-            inside[p] ^= inside_ring(uvw[p, 0], uvw[p, 1], points, starts[ring], starts[ring + 1])
+    for ring in range(starts.size - 1):
+        start, stop = starts[ring], starts[ring + 1]
+        # Most of the positions asked for are in the corners of the structure's box, beyond any outline.
+        low_u, high_u = points[start:stop, 0].min(), points[start:stop, 0].max()
+        low_v, high_v = points[start:stop, 1].min(), points[start:stop, 1].max()
+        for p in range(len(uvw)):
+            u, v = uvw[p, 0], uvw[p, 1]
+            if low_u <= u <= high_u and low_v <= v <= high_v:
+                inside[p] ^= inside_ring(u, v, points, start, stop)
     return inside

@@ -144,7 +144,7 @@ def _fill(sections: Iterable[Section], stack: ContourStack, cell_mm: float) -> t
     for section in sections:
         c = section.coverage
         layers = max(1, round((section.high_mm - section.low_mm) / cell_mm))
-        inner, volume_mm3 = _inner_samples(
+        inner, volume_cc = _inner_samples(
             c.fraction,
             c.centroid_u,
             c.centroid_v,
@@ -153,12 +153,13 @@ def _fill(sections: Iterable[Section], stack: ContourStack, cell_mm: float) -> t
             section.low_mm,
             section.high_mm,
             layers,
+            section.weight / 1000.0,
             count,
         )
         count += len(inner)
         outer = [wall_points(section, surface_mm), *face_points(section, inner, layers)]
         uvw += [inner, *outer]
-        volumes += [volume_mm3 * (section.weight / 1000.0), *(np.zeros(len(points)) for points in outer)]
+        volumes += [volume_cc, *(np.zeros(len(points)) for points in outer)]
     outlines = contour_points(stack, surface_mm)
     uvw.append(outlines)
     volumes.append(np.zeros(len(outlines)))
@@ -168,12 +169,15 @@ def _fill(sections: Iterable[Section], stack: ContourStack, cell_mm: float) -> t
 @njit(cache=True)
 def _bounds(positions: NDArray) -> NDArray:
     # NumPy reduces a long array of three columns slowly.
-    bounds = np.stack((positions[0], positions[0]))
+    low, high = positions[0].copy(), positions[0].copy()
     for p in range(len(positions)):
         for axis in range(3):
-            bounds[0, axis] = min(bounds[0, axis], positions[p, axis])
-            bounds[1, axis] = max(bounds[1, axis], positions[p, axis])
-    return bounds
+            # Not min and max: their care for NaN makes this loop three times as long.
+            if positions[p, axis] < low[axis]:
+                low[axis] = positions[p, axis]
+            if positions[p, axis] > high[axis]:
+                high[axis] = positions[p, axis]
+    return np.stack((low, high))
 
 
 @njit(cache=True)
@@ -186,6 +190,7 @@ def _inner_samples(
     low_mm: float,
     high_mm: float,
     layers: int,
+    cc_per_mm3: float,
     count: int,
 ) -> tuple[NDArray, NDArray]:
     """Take one sample per covered cell and layer, at a scattered place within what the cell covers."""
@@ -210,7 +215,7 @@ def _inner_samples(
                 uvw[s, 0] = corner_mm[0] + (i + u) * cell_mm
                 uvw[s, 1] = corner_mm[1] + (j + v) * cell_mm
                 uvw[s, 2] = low_mm + (layer + c) * thickness
-                volume[s] = covered * cell_mm * cell_mm * thickness
+                volume[s] = covered * cell_mm * cell_mm * thickness * cc_per_mm3
                 s += 1
     return uvw, volume
 
