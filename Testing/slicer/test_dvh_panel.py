@@ -12,7 +12,8 @@ import pytest
 
 MODULE = Path(__file__).parents[2] / "DVHMetricsModule"
 UI = MODULE / "Resources" / "UI" / "DVHMetricsModule.ui"
-CODE = (MODULE / "DVHMetricsModule.py").read_text(encoding="utf-8")
+PANEL = MODULE / "DVHMetricsModuleLib" / "panel"
+CODE = (PANEL / "patient_tab.py").read_text(encoding="utf-8")
 
 # In a process of its own: a Qt application cannot be undone, and without a graphics library it ends the process.
 RENDER = """
@@ -48,9 +49,8 @@ def tree():
 
 def parameters():
     """Names of the parameter node's fields."""
-    node = next(
-        n for n in ast.walk(ast.parse(CODE)) if isinstance(n, ast.ClassDef) and n.name.endswith("ParameterNode")
-    )
+    tree = ast.parse((PANEL / "parameters.py").read_text(encoding="utf-8"))
+    node = next(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name.endswith("ParameterNode"))
     return {field.target.id for field in node.body if isinstance(field, ast.AnnAssign)}
 
 
