@@ -23,9 +23,11 @@ def frame_signal(count: int = len(ANGLES)) -> NDArray:
     return field * rng.normal(1.0, 0.01, (count, *field.shape))
 
 
-def write_arc(folder: Path, form: str, signal: NDArray, angles: Sequence[float] = ANGLES) -> Ids:
+def write_arc(
+    folder: Path, form: str, signal: NDArray, angles: Sequence[float] = ANGLES, ids: Ids | None = None
+) -> Ids:
     """Study of one arc whose images come as "cine", "series", "raw" or "integrated"."""
-    ids = write_study(folder, names=("ARC",), gantry_deg=(0.0,))
+    ids = write_study(folder, names=("ARC",), gantry_deg=(0.0,), ids=ids)
     (folder / "RTIMAGE_1.dcm").unlink()
     plan = _without_couch_turn(builders.rtplan([BeamSpec("ARC", ARC_DEG)], ids))
     builders.save(plan, folder / "RTPLAN.dcm")

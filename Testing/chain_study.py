@@ -61,9 +61,10 @@ def write_study(
     level: float = 0.5,
     planned_gy: float | None = 1.0,
     position: str = "HFS",
+    ids: Ids | None = None,
 ) -> Ids:
     """Write CT, RTSTRUCT, RTPLAN, RTDOSE (a planned dose that is no truth) and one RTIMAGE per beam."""
-    ids = Ids()
+    ids = ids or Ids()
     for number, one in enumerate(builders.ct_slices(hounsfield(), CT, ids, patient_position=position)):
         builders.save(one, folder / f"CT_{number:03d}.dcm")
     heights = [-38.5 + 7.0 * k for k in range(12)]

@@ -167,14 +167,15 @@ def _files_below(root: Path, unused: list[tuple[str, str]]) -> Iterator[Path]:
     if root.is_file():
         yield root
         return
-    for folder, _, names in os.walk(root, onerror=remember):
-        for name in names:
+    for folder, folders, names in os.walk(root, onerror=remember):
+        linked = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in (*linked, *names):
             path = Path(folder, name)
             shown = str(path).encode(errors="backslashreplace").decode()
             if shown != str(path):
                 unused.append((shown, "Its name is not UTF-8. Rename it."))
             elif not _is_regular(path):
-                unused.append((shown, "It is no regular file, or a link that leads nowhere."))
+                unused.append((shown, "It is no regular file, or a link to a folder or to nowhere."))
             else:
                 yield path
 

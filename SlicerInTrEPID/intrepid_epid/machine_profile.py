@@ -9,7 +9,7 @@ import numpy as np
 from intrepid_epid.quality.records import QualityBaseline
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import UnreadableFile
-from intrepid_rt.small_files import read_small_bytes
+from intrepid_rt.small_files import read_struct
 
 SCHEMA = "intrepid-machine-profile/1"
 
@@ -147,12 +147,12 @@ def load_profile(path: str | Path) -> MachineProfile:
         the first wrong entry.
     """
     path = Path(path)
-    try:
-        profile = msgspec.json.decode(read_small_bytes(path), type=MachineProfile)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableFile(
-            f"{path} is not a machine profile: {error}. Make one with 'intrepid commission FOLDER --out PROFILE.json'."
-        ) from error
+    profile = read_struct(
+        path,
+        MachineProfile,
+        complaint="not a machine profile",
+        advice="Make one with 'intrepid commission FOLDER --out PROFILE.json'.",
+    )
     if profile.schema != SCHEMA:
         raise UnreadableFile(f"{path}: profile schema {profile.schema!r} found, {SCHEMA!r} expected. Commission anew.")
     problem = _problem(profile)

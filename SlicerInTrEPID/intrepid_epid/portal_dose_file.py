@@ -11,6 +11,7 @@ import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
 
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.image_files import read_sitk
 from intrepid_rt.portal_image import PortalImage
 
 
@@ -24,10 +25,7 @@ def read_portal_dose(
     UnreadableFile
         No two-dimensional image, or values that are not finite.
     """
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise UnreadableFile(f"{path} cannot be read as an image; expected a two-dimensional NRRD in Gy.") from error
+    image = read_sitk(path)
     values = sitk.GetArrayFromImage(image)
     if values.ndim != 2 or not np.isfinite(values).all():
         raise UnreadableFile(f"{path}: expected a finite two-dimensional portal dose, found shape {values.shape}.")

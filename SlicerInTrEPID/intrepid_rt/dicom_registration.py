@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from intrepid_rt.dicom_file import decimals, items, label, read_dataset, text
+from intrepid_rt.dicom_file import collecting, decimals, items, label, read_dataset, text
 from intrepid_rt.errors import UnreadableFile, UnsupportedGeometry
+from intrepid_rt.registration.rigid_transform import is_rigid
 
 
 def registered_frames(path: str | Path) -> dict[str, NDArray]:
@@ -23,7 +24,12 @@ def registered_frames(path: str | Path) -> dict[str, NDArray]:
     UnsupportedGeometry
         A matrix that is not rigid.
     """
-    dataset = read_dataset(path, pixels=False)
+    # What the parser remarks is not kept: matrices are checked number by number, and frames link by equal UIDs or not.
+    with collecting([]):
+        return _frames(read_dataset(path, pixels=False))
+
+
+def _frames(dataset: Dataset) -> dict[str, NDArray]:
     if text(dataset, "Modality") != "REG":
         raise UnreadableFile(
             f"{label(dataset)} is no spatial registration (REG). Give the one of the treatment machine."
@@ -49,7 +55,12 @@ def _matrix(item: Dataset, dataset: Dataset) -> NDArray:
         )
     if kind not in ("RIGID", ""):
         raise UnsupportedGeometry(f"{label(dataset)} holds a {kind} matrix; only RIGID ones move a patient.")
-    return numbers.reshape(4, 4)
+    matrix = numbers.reshape(4, 4)
+    if not is_rigid(matrix):
+        raise UnsupportedGeometry(
+            f"{label(dataset)} calls a matrix RIGID that stretches, mirrors or shears. Export the registration again."
+        )
+    return matrix
 
 
 def motion_between(path: str | Path, from_frame: str, to_frame: str) -> NDArray | None:

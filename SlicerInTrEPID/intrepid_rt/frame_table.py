@@ -11,6 +11,7 @@ import numpy as np
 
 from intrepid_rt.dicom_image import PortalHeader
 from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.small_files import read_struct
 
 FRAME_TABLE = "frames.json"
 FRAMES_XML = "_Frames.xml"
@@ -55,14 +56,9 @@ def read_frame_table(path: Path) -> FrameTable:
     UnreadableFile
         Not such a file; the message names the first wrong entry.
     """
-    try:
-        table = msgspec.json.decode(path.read_bytes(), type=FrameTable)
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from error
-    except msgspec.DecodeError as error:
-        raise UnreadableFile(
-            f"{path} is no table of frames: {error}. See docs/deliveries.md for its entries."
-        ) from error
+    table = read_struct(
+        path, FrameTable, complaint="no table of frames", advice="See docs/deliveries.md for its entries."
+    )
     problem = _problem(table)
     if problem:
         raise UnreadableFile(f"{path} {problem}. See docs/deliveries.md for its entries.")

@@ -13,6 +13,7 @@ from intrepid_rt.errors import InvalidSetting, UnreadableFile, UnsupportedGeomet
 from intrepid_rt.grids import DoseGrid, Grid, affine_from_axes
 from intrepid_rt.metaimage_check import require_whole_metaimage
 from intrepid_rt.nifti_check import require_whole_nifti
+from intrepid_rt.small_files import regular_file
 
 _LARGEST_COMPRESSION = 1000  # samples per byte; far above what zlib reaches on a dose that varies
 SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
@@ -40,9 +41,27 @@ def read_image(path: str | Path) -> Grid:
     """
     import SimpleITK as sitk  # noqa: N813 - the name everyone gives it
 
-    path = Path(path)
-    if not path.is_file():
-        raise UnreadableFile(f"{path} is no file. Check the path.")
+    image = read_sitk(path)
+    if image.GetNumberOfComponentsPerPixel() != 1 or image.GetDimension() not in (2, 3):
+        raise UnsupportedGeometry(
+            f"{path} has {image.GetDimension()} dimensions with {image.GetNumberOfComponentsPerPixel()} value(s) per "
+            "sample; expected a scalar image of two or three dimensions."
+        )
+    values = sitk.GetArrayFromImage(image)
+    return Grid(values if values.ndim == 3 else values[None], _index_to_lps(image))
+
+
+def read_sitk(path: str | Path) -> Any:
+    """Read an image file as the library's own image, after checking that it is one and whole.
+
+    Raises
+    ------
+    UnreadableFile
+        No such file, an unknown format, or a damaged file.
+    """
+    import SimpleITK as sitk  # noqa: N813
+
+    path = regular_file(path)
     if path.name.lower().endswith((".nii", ".nii.gz")):
         require_whole_nifti(path)
     elif path.suffix.lower() in (".mha", ".mhd"):
@@ -51,18 +70,11 @@ def read_image(path: str | Path) -> Grid:
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         _require_plausible_size(path)
-        image = sitk.ReadImage(str(path))
+        return sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise UnreadableFile(
-            f"{path} is not readable as an image. Expected RTDOSE or one of {', '.join(SUFFIXES)}."
+            f"{path} cannot be read as an image. Expected RTDOSE or one of {', '.join((*SUFFIXES, '.tif'))}."
         ) from error
-    if image.GetNumberOfComponentsPerPixel() != 1 or image.GetDimension() not in (2, 3):
-        raise UnsupportedGeometry(
-            f"{path} has {image.GetDimension()} dimensions with {image.GetNumberOfComponentsPerPixel()} value(s) per "
-            "sample; expected a scalar image of two or three dimensions."
-        )
-    values = sitk.GetArrayFromImage(image)
-    return Grid(values if values.ndim == 3 else values[None], _index_to_lps(image))
 
 
 def _require_plausible_size(path: Path) -> None:

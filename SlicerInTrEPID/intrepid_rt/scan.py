@@ -15,6 +15,7 @@ from intrepid_rt.dicom_structures import frame_of_reference_uid, referenced_ct_s
 from intrepid_rt.errors import MissingObject, UnusableInput
 from intrepid_rt.frame_table import FRAME_TABLE, raw_header
 from intrepid_rt.portal_matching import match_portal_images
+from intrepid_rt.small_files import entries_below
 from intrepid_rt.study import CTFiles, DoseFile, PlanFile, PortalFile, StructureSetFile, Study
 
 # Third value of ImageType for images that were measured; DRR, SIMULATOR and FLUENCE images are computed.
@@ -52,7 +53,7 @@ def scan(folder: str | Path) -> list[Study]:
         The folder does not exist or holds no file, or no DICOM object of radiotherapy or CT.
     """
     folder = Path(folder)
-    paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    paths = entries_below(folder)
     if not paths:
         what = "is empty" if folder.is_dir() else "is no folder"
         raise MissingObject(f"{folder} {what}; expected DICOM files of a treatment. Check the path.")

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from unittest import mock
 
-import numpy as np
-
+from fuzz.readers import READERS
 from intrepid_cli.main import run
 from intrepid_rt.errors import UnusableInput
 
-CRITERIA = ["--dose-percent", "3", "--distance-mm", "3", "--json"]
+CRITERIA = ["--dose-percent", "3", "--distance-mm", "3"]
+METRIC = ["--metric", "D50%"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def perform(action: str, path: Path, study: Path) -> Outcome:
     """Run an action on a damaged file of a study; outputs go beside the study."""
     out, err = io.StringIO(), io.StringIO()
     with (
+        mock.patch.dict(os.environ, INTREPID_MODELS=str(study.parent / "models")),
         _written_by_libraries() as beside,
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
@@ -70,33 +72,49 @@ def _written_by_libraries() -> Iterator[_Beside]:
 
 
 def _arguments(action: str, path: Path, study: Path) -> list[str]:
+    """Command line of an action: the words of the command, then its arguments."""
     file, place = str(path), study.parent
     structures, out = str(study / "RTSTRUCT.dcm"), str(place / "out")
     dose = file if path.name.startswith("RTDOSE") else str(study / "RTDOSE_PLAN.dcm")
-    dvh = [dose, structures, "--metric", "D50%", "--json"]
     other = str(study / "RTDOSE_2.dcm")
     commands = {
-        "deidentify": [str(study), out, "--key", str(place / "key"), "--json"],
-        "dvh": dvh,
-        "dvh-plan": [*dvh, "--plan", str(study / "RTPLAN.dcm")],
-        "dvh-stored": [str(study / "RTDOSE.dcm"), structures, "--stored", "--metric", "D50%", "--json"],
-        "gamma": [other, file, *CRITERIA],
-        "gamma-roi": [other, other, "--structures", structures, "--roi", "PTV", *CRITERIA],
-        "gamma-image": [str(study / "reference.dcm"), file, "--out", f"{out}/gamma.nrrd", *CRITERIA],
-        "predict": [_image(path, study), "--machine", _profile(path, study), "--out", out, "--json"],
-        "commission": [str(study), "--beam-model", str(study / "spectrum.csv"), "--ct-curve", str(study / "curve.csv"),
-                       "--out", f"{out}/profile.json", "--json"],
-        "dvh-text": [file, "--uncertainty", "--metric", "D50%", "--json"],
-        "dvh-info": [str(study / "mirada.txt"), "--info", file, "--metric", "D50%", "--json"],
-        "constraints": ["list", file, "--json"],
-        "constraints-check": ["check", str(study / "export.dvh"), "--constraints", file, "--constraint", "DMEAN < 99Gy",
-                              "--json"],
-        "verify": [str(study), "--json"],
-        "cohort": ["import", str(study), "--database", str(place / "cohort.db"), "--processes", "1", "--json"],
+        "deidentify": ["deidentify", str(study), out, "--key", str(place / "key")],
+        "dvh": ["dvh", dose, structures, *METRIC],
+        "dvh-plan": ["dvh", dose, structures, *METRIC, "--plan", str(study / "RTPLAN.dcm")],
+        "dvh-stored": ["dvh", str(study / "RTDOSE.dcm"), structures, "--stored", *METRIC],
+        "gamma": ["gamma", other, file, *CRITERIA],
+        "gamma-roi": ["gamma", other, other, "--structures", structures, "--roi", "PTV", *CRITERIA],
+        "gamma-image": ["gamma", str(study / "reference.dcm"), file, "--out", f"{out}/gamma.nrrd", *CRITERIA],
+        "predict": ["predict", _image(path, study), "--machine", _profile(path, study), "--out", out],
+        "predict-model": ["predict", str(study / "image.dcm"), "--machine", str(study / "profile.json"), "--model",
+                          str(study), "--meterset-mu", "100", "--out", out],
+        "models-verify": ["models", "verify", str(study)],
+        "models-add": ["models", "add", str(study), "--name", "added"],
+        "dataset-check": ["dataset", "check", str(study)],
+        "evaluate": ["evaluate", str(study), "--out", out],
+        "commission": ["commission", str(study), "--beam-model", str(study / "spectrum.csv"), "--ct-curve",
+                       str(study / "curve.csv"), "--out", f"{out}/profile.json"],
+        "constancy": ["constancy", str(study), "--machine", str(study / "profile.json")],
+        "dvh-text": ["dvh-text", file, "--uncertainty", *METRIC],
+        "dvh-text-table": ["dvh-text", str(study / "table_curves.csv"), "--format", "table", *METRIC],
+        "dvh-info": ["dvh-text", str(study / "mirada.txt"), "--info", file, *METRIC],
+        "constraints": ["constraints", "list", file],
+        "constraints-check": ["constraints", "check", str(study / "export.dvh"), "--constraints", file, "--constraint",
+                              "DMEAN < 99Gy"],
+        "constraints-convert": ["constraints", "convert", file, f"{out}/converted.csv", "--to", "table"],
+        "verify": ["verify", str(study)],
+        "cohort": ["cohort", "import", str(study), "--database", str(place / "cohort.db"), "--processes", "1"],
+        "cohort-curate": ["cohort", "curate", file, "--apply"],
+        "cohort-delivered": ["cohort", "curate", str(study / "rules.json"), "--delivered", file],
+        "cohort-names": ["cohort", "names", "--decided", file],
+        "cohort-names-list": ["cohort", "names", "--list", file],
+        "cohort-epid": ["cohort", "epid", file],
     }  # fmt: skip
     if action == "cohort":
         _empty_database(place / "cohort.db")
-    return [action.split("-")[0] if action != "dvh-text" and action != "dvh-info" else "dvh-text", *commands[action]]
+    elif action.startswith("cohort-") and action != "cohort-names-list":
+        commands[action] += ["--database", str(study / "cohort.db")]
+    return [*commands[action], "--json"]
 
 
 def _image(path: Path, study: Path) -> str:
@@ -136,62 +154,3 @@ def _call(reader: Callable[[Path, Path], dict[str, object]], path: Path, study: 
         print(f"unforeseen {type(error).__name__}: {error}", file=sys.stderr)
         return 3
     return 0
-
-
-def _read(_path: Path, study: Path) -> dict[str, object]:
-    """Select and read everything that a verification computes with."""
-    from intrepid_cli.verification.inputs import read_inputs
-    from intrepid_cli.verification.selection import select
-    from intrepid_cli.verification.settings import VerificationSettings
-    from intrepid_rt.scan import scan
-
-    studies = scan(study)
-    found = read_inputs(select(studies), VerificationSettings(study, study))
-    frames = [frame for _, frame in found.beams]
-    structures = found.structure_set.structures if found.structure_set else ()
-    numbers = {
-        "ct": [*_digest(found.ct.grid.values), *found.ct.grid.index_to_lps.ravel().tolist()],
-        "dose": [*_digest(found.planned.values), *found.planned.index_to_lps.ravel().tolist()] if found.planned else [],
-        "images": [_digest(frame.image.values) for frame in frames],
-        "places": [[*frame.image.first_pixel_mm, *frame.image.pixel_spacing_mm] for frame in frames],
-        "contours": {s.name: _digest(np.concatenate([*s.contours, np.zeros((1, 3))])) for s in structures},
-        "beams": [_beam(beam) for beam, _ in found.beams],
-    }
-    said = [*found.notes, *(str(warning) for frame in frames for warning in frame.warnings)]
-    said += [note for structure in (found.structure_set,) if structure for note in structure.notes]
-    # As verification.verify does: what was not used is a warning of the report.
-    said += [f"{path.name} was not used: {reason}" for one in studies for path, reason in one.unused]
-    return {**numbers, "warnings": said}
-
-
-def _digest(values: np.ndarray) -> list[float]:
-    values = np.asarray(values, float)
-    return [float(values.min()), float(values.max()), float(values.sum()), float((values**2).sum())]
-
-
-def _beam(beam: object) -> list[float | None]:
-    points = beam.control_points
-    angles = [(p.gantry_angle_deg, p.collimator_angle_deg, p.couch_angle_deg, p.cumulative_meterset_weight,
-               *p.isocentre_lps_mm.tolist(), *(p.jaw_x_mm or ()), *(p.jaw_y_mm or ())) for p in points]  # fmt: skip
-    return [beam.meterset_mu, beam.source_to_axis_mm, *(number for point in angles for number in point)]
-
-
-def _parcels(_path: Path, study: Path) -> dict[str, object]:
-    from intrepid_rt.network.outbox import parcels
-
-    found, left = parcels([study])
-    return {"found": len(found), "warnings": [reason for _, reason in left]}
-
-
-def _receipts(path: Path, _study: Path) -> dict[str, object]:
-    from intrepid_rt.network.outbox import Receipts
-
-    Receipts("PEER@127.0.0.1:1", path)
-    return {"warnings": []}
-
-
-READERS: dict[str, Callable[[Path, Path], dict[str, object]]] = {
-    "read": _read,
-    "parcels": _parcels,
-    "receipts": _receipts,
-}

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from fuzz.actions import Outcome, perform
-from fuzz.corpus import TARGETS, Target, copy_of, files_of
-from fuzz.judging import NOTICEABLE, problem_of, unspoken_change
+from fuzz.judging import CUTTING, NOTICEABLE, problem_of, unspoken_change
 from fuzz.mutations import flip_bits
+from fuzz.targets import TARGETS, Target, copy_of, files_of
 
 
 def run_case(number: int, corpus: Path) -> dict[str, object]:
@@ -29,7 +29,7 @@ def run_case(number: int, corpus: Path) -> dict[str, object]:
         outcome = perform(action, path, study)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         problem = problem_of(outcome, Path(place), peak_mb)
-        if not problem and name in NOTICEABLE:
+        if not problem and name in NOTICEABLE and not (target.is_list and name in CUTTING):
             problem = unspoken_change(outcome, _sound(target, action, path.relative_to(study), corpus))
         return {"case": number, "target": target.name, "file": path.name, "mutation": name, "action": action,
                 "code": outcome.code, "problem": problem}  # fmt: skip

@@ -1,13 +1,9 @@
-"""What is damaged: small whole files of every kind that is read, the same bytes each time.
-
-A *target* is a folder with one kind of file in it that is damaged, and the actions that read it.
-"""
+"""Small whole files of every kind that is read, the same bytes each time; what is done with them: ``targets.py``."""
 
 import gzip
 import itertools
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
@@ -20,8 +16,13 @@ import builders
 from builders import Ids, Roi
 from chain_phantoms import soft_field
 from chain_study import write_profile
-from fuzz.mutations import BYTES, DICOM, JSON, TEXT, Mutation
+from fuzz.corpus_cohort import make_cohort_files
+from fuzz.corpus_deliveries import make_deliveries
+from fuzz.corpus_learning import make_learning_files
 from intrepid_cli.verification.seal import sealed
+from intrepid_epid.commissioning import commission
+from intrepid_epid.machine_profile import save_profile
+from intrepid_epid.open_fields import read_open_fields
 from intrepid_epid.portal_dose_file import write_portal_dose
 from intrepid_rt.dicom_dose import read_dose
 from intrepid_rt.image_files import write_image
@@ -35,54 +36,25 @@ CURVE = "hu,density_g_cc,relative_electron_density\n-1000,0.001,0.001\n0,1,1\n10
 ROE = {"structures": {"PTV": {"criteria": {"D95": {"function": "Dx", "parameters": {"x": {"val": 95}}, "limit": 60}}}}}
 
 
-@dataclass(frozen=True)
-class Target:
-    """A kind of file: where it lies in the corpus, what may be damaged, how, and who reads it."""
-
-    name: str
-    folder: str
-    files: tuple[str, ...]  # patterns below the folder
-    mutations: tuple[Mutation, ...]
-    actions: tuple[str, ...]
-    weight: int = 1  # share of the cases
-
-
-_STUDY = ("read", "deidentify", "cohort", "parcels")
-TARGETS = (
-    Target("CT", "study", ("CT_*",), DICOM, _STUDY, 3),
-    Target("RTSTRUCT", "study", ("RTSTRUCT*",), DICOM, (*_STUDY, "dvh", "gamma-roi"), 5),
-    Target("RTPLAN", "study", ("RTPLAN*",), DICOM, (*_STUDY, "read", "dvh-plan"), 5),
-    Target("RTDOSE", "study", ("RTDOSE_*",), DICOM, (*_STUDY, "dvh", "gamma"), 6),
-    Target("stored DVH", "stored", ("RTDOSE*",), DICOM, ("dvh-stored",), 2),
-    Target("RTIMAGE", "study", ("RTIMAGE_*",), DICOM, (*_STUDY, "predict"), 5),
-    Target("clinical image", "images", ("*.dcm",), DICOM, ("predict",), 2),
-    Target("open field", "commissioning", ("*.dcm",), DICOM, ("commission",), 1),
-    Target("fields.csv", "commissioning", ("fields.csv",), TEXT, ("commission",), 1),
-    Target("beam model", "commissioning", ("spectrum.csv", "curve.csv"), TEXT, ("commission",), 2),
-    Target("profile", "images", ("profile.json",), JSON, ("predict",), 2),
-    Target("dose image", "doses", ("*.nrrd", "*.mha", "*.nii.gz"), BYTES, ("gamma-image",), 3),
-    Target("DVH export", "texts", ("*",), TEXT, ("dvh-text",), 12),
-    Target("Pinnacle zip", "pinnacle", ("*.zip",), BYTES, ("dvh-text",), 1),
-    Target("DVH information", "info", ("info.json",), JSON, ("dvh-info",), 1),
-    Target("constraints", "constraints", ("*.csv", "*.txt"), TEXT, ("constraints", "constraints-check"), 2),
-    Target("constraint library", "constraints", ("*.json",), JSON, ("constraints", "constraints-check"), 2),
-    Target("results", "results", ("results.json", "report.html"), JSON, ("verify",), 2),
-    Target("receipts", "study", ("receipts.jsonl",), TEXT, ("receipts",), 1),
-)  # fmt: skip
-
-
 def make_corpus(folder: Path) -> Path:
     """Write all folders; UIDs are counted, so that a case number means the same case everywhere."""
     uids = (f"1.2.826.0.1.3680043.8.498.{number}" for number in itertools.count(100))
     with mock.patch.object(builders, "generate_uid", side_effect=uids):
-        for make in (_study, _stored, _images, _commissioning, _doses, _texts, _constraints, _results):
+        for make in (
+            _study,
+            _stored,
+            _images,
+            _commissioning,
+            _doses,
+            _texts,
+            _constraints,
+            _results,
+            make_deliveries,
+            make_learning_files,
+            make_cohort_files,
+        ):
             make(folder)
     return folder
-
-
-def copy_of(target: Target, corpus: Path, place: Path) -> Path:
-    """Copy the folder of a target, to be damaged."""
-    return Path(shutil.copytree(corpus / target.folder, place / "study"))
 
 
 def _study(corpus: Path) -> None:
@@ -159,6 +131,8 @@ def _commissioning(corpus: Path) -> None:
     (folder / "fields.csv").write_text("\n".join(rows) + "\n")
     (folder / "spectrum.csv").write_text(SPECTRUM)
     (folder / "curve.csv").write_text(CURVE)
+    fields = [field for field, _ in read_open_fields(folder)]
+    save_profile(commission(fields, machine="LINAC1", energy="6 MV"), folder / "profile.json")
 
 
 def _doses(corpus: Path) -> None:
@@ -178,9 +152,20 @@ def _texts(corpus: Path) -> None:
             shutil.copy(path, folder / path.name)
     (corpus / "pinnacle").mkdir()
     shutil.make_archive(str(corpus / "pinnacle" / "patient"), "zip", TEXTS / "pinnacle")
+    _tables(corpus / "tables")
     (corpus / "info").mkdir()
     (corpus / "info" / "info.json").write_text(json.dumps(INFO))
     shutil.copy(TEXTS / "mirada" / "mirada_cumulative_relvol.txt", corpus / "info" / "mirada.txt")
+
+
+def _tables(folder: Path) -> None:
+    """Write one curve as a table of points and a table of headers."""
+    folder.mkdir()
+    rows = [f"P1,PTV,{dose},{2 * dose},{volume:.6g},{volume / 2:.6g}"
+            for dose, volume in zip(range(51), np.linspace(200.0, 0.0, 51), strict=True)]  # fmt: skip
+    (folder / "table_curves.csv").write_text("\n".join(["patID,structure,dose,doseRel,volume,volumeRel", *rows]) + "\n")
+    head = "patID,structure,plan,doseUnit,volumeUnit,structVol,doseRx\nP1,PTV,A,GY,CC,200,50\n"
+    (folder / "table_header.csv").write_text(head)
 
 
 def _constraints(corpus: Path) -> None:
@@ -205,8 +190,3 @@ def _results(corpus: Path) -> None:
     first = sealed(results, folder)["integrity"]["results_sha256"]
     (folder / "report.html").write_text(f'<meta name="intrepid-results-sha256" content="{first}">')
     (folder / "results.json").write_text(json.dumps(sealed(results, folder)))
-
-
-def files_of(target: Target, folder: Path) -> list[Path]:
-    """Files of a copied folder that may be damaged, in the same order everywhere."""
-    return sorted({path for pattern in target.files for path in folder.rglob(pattern) if path.is_file()})

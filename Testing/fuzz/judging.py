@@ -19,10 +19,11 @@ MOST_GY = 1000.0
 # (a turned bit in a pixel or digit) makes a valid file that means something else.
 NOTICEABLE = frozenset(
     ("truncate", "empty", "remove", "empty_value", "wrong_vm", "copy_beside", "charset", "duplicate_uid",
-     "deep_nesting", "deeper_nesting", "symbolic_link", "unreadable")
+     "deep_nesting", "deeper_nesting", "symbolic_link", "becomes_pipe")
 )  # fmt: skip
+CUTTING = frozenset(("truncate", "empty"))
 _SPOKEN = ("warning", "reason", "problem", "left_out", "flagged", "unused", "failures", "findings", "note")
-_UNIMPORTANT = ("seconds", "sha256", "size", "bytes")
+_UNIMPORTANT = ("seconds", "sha256", "size", "bytes", "identifiers_searched")
 _PROGRESS = re.compile(r"\d+%\||\[\d+:\d\d[,<]")
 
 
@@ -82,11 +83,11 @@ def _half_written(outcome: Outcome, place: Path) -> str:
         pydicom.dcmread(path).walk(lambda _dataset, element: element.value)
     for path in out.rglob("*.nrrd"):
         sitk.ReadImage(str(path))
-    database = place / "cohort.db"
-    if database.exists():
+    for database in place.rglob("*.db"):
         with sqlite3.connect(database) as connection:
             (found,) = connection.execute("pragma integrity_check").fetchone()
-        return "" if found == "ok" else f"database: {found}"
+        if found != "ok":
+            return f"database: {found}"
     return ""
 
 

@@ -84,13 +84,14 @@ def symbolic_link(path: Path, rng: random.Random) -> None:
     path.symlink_to(rng.choice((path.name, "/dev/zero", "/nonexistent", ".", "/etc/passwd")))
 
 
-def unreadable(path: Path, rng: random.Random) -> None:
-    if rng.random() < 0.5:
-        path.unlink()
-        path.mkdir()
-    else:
-        path.unlink()
-        os.mkfifo(path)
+def becomes_folder(path: Path, _rng: random.Random) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def becomes_pipe(path: Path, _rng: random.Random) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
 def _places(dataset: Dataset) -> list[tuple[Dataset, Tag]]:
@@ -255,7 +256,16 @@ def shuffled_lines(path: Path, rng: random.Random) -> None:
     path.write_bytes(b"".join(kept * rng.choice((1, 1, 2))))
 
 
-BYTES: tuple[Mutation, ...] = (truncate, flip_bits, overwrite_block, remove_block, empty, symbolic_link, unreadable)
+BYTES: tuple[Mutation, ...] = (
+    truncate,
+    flip_bits,
+    overwrite_block,
+    remove_block,
+    empty,
+    symbolic_link,
+    becomes_pipe,
+    becomes_folder,
+)
 DICOM: tuple[Mutation, ...] = (
     *BYTES, flip_header_bits, giant_length, deep_nesting, deeper_nesting, copy_beside,
     *(_edited(change) for change in (_remove, _remove, _empty_value, _absurd, _absurd, _wrong_vr, _wrong_vm, _charset,

@@ -124,13 +124,22 @@ def main() -> int:
     parser.add_argument("--results", type=Path)
     given = parser.parse_args()
     numbers = list(range(given.first, given.first + given.cases))
+    started_s = time.monotonic()
     outcomes = run_cases(numbers, workers=given.workers, results=given.results)
     problems = [one for one in outcomes if one["problem"]]
-    codes = [one.get("code") for one in outcomes]
     for one in problems:
         print(json.dumps(one))
-    print(f"{len(outcomes)} cases: {codes.count(0)} succeeded, {codes.count(2)} were refused, {len(problems)} problems")
+    print(f"{verdict(outcomes)} ({(time.monotonic() - started_s) / 60:.1f} min)")
     return 1 if problems else 0
+
+
+def verdict(outcomes: list[dict[str, object]]) -> str:
+    """Count in one line how cases ended."""
+    codes = [one.get("code") for one in outcomes if not one["problem"]]
+    return (
+        f"{len(outcomes)} cases: {codes.count(0)} succeeded, {codes.count(1)} ended with a check failed, "
+        f"{codes.count(2)} were refused in one line, {len(outcomes) - len(codes)} problems"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Delivered fractions from a CSV file, as record-and-verify systems export them."""
 
-import csv
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from intrepid_cohort.headers import file_sha256
 from intrepid_cohort.pseudonyms import pseudonym
 from intrepid_cohort.schema import DeliveredFractions, Job, Patient, Plan, Study
 from intrepid_rt.errors import InvalidSetting, UnreadableFile
+from intrepid_rt.small_files import read_rows
 
 COLUMNS = ("patient", "plan", "fractions")
 
@@ -56,14 +56,10 @@ def import_delivered(engine: Engine, path: str | Path, *, centre: str = "") -> i
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path} cannot be read: {error}. Save it as CSV in UTF-8.") from error
-    head = text.partition("\n")[0]
-    rows = csv.DictReader(text.splitlines(), delimiter=";" if head.count(";") > head.count(",") else ",")
-    if not set(COLUMNS) <= set(rows.fieldnames or ()):
-        raise UnreadableFile(f"{path} has columns {rows.fieldnames}; expected at least {', '.join(COLUMNS)}.")
+    rows = read_rows(path)
+    if not rows or not set(COLUMNS) <= set(rows[0]):
+        found = ", ".join(rows[0]) if rows else "no line"
+        raise UnreadableFile(f"{path} has columns {found}; expected at least {', '.join(COLUMNS)}.")
     yield from enumerate(rows, 2)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from intrepid_rt.errors import InvalidSetting, MissingObject
+from intrepid_rt.small_files import read_small_bytes
 
 Positive = Annotated[float, msgspec.Meta(ge=0.0)]
 Range = tuple[float, float]
@@ -126,15 +127,20 @@ def read_rules(path: str | Path) -> Rules:
         It cannot be read, or says something that the rules do not know.
     """
     path = Path(path)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise MissingObject(f"{path} cannot be read: {error.strerror}. Give a file with rules.") from error
+    if not path.exists():
+        raise MissingObject(f"{path} cannot be read: it is not there. Give a file with rules.")
+    raw = read_small_bytes(path)
     try:
         if path.suffix.lower() == ".toml":
             return msgspec.convert(tomllib.loads(raw.decode("utf-8")), Rules)
         return msgspec.json.decode(raw, type=Rules)
-    except (msgspec.ValidationError, msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (
+        msgspec.ValidationError,
+        msgspec.DecodeError,
+        tomllib.TOMLDecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:
         raise InvalidSetting(
             f"{path} holds no rules: {error}. The schema is printed by: intrepid cohort curate --schema"
         ) from error

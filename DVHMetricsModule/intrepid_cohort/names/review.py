@@ -13,6 +13,7 @@ from intrepid_cohort.names.proposal import propose
 from intrepid_cohort.schema import StructureName
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import InvalidSetting, UnreadableFile
+from intrepid_rt.small_files import read_rows
 
 COLUMNS = ("centre", "roi_name", "standard_name", "category", "target_dose_gy", "confidence", "status",
            "structure_count", "candidates", "reason", "decision")  # fmt: skip
@@ -43,17 +44,11 @@ def read_review(path: str | Path) -> Iterator[NameDecision]:
     InvalidSetting
         ``ok`` stands where no name was proposed.
     """
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
-            file.seek(0)
-            rows = list(csv.DictReader(file, delimiter=";" if head.count(";") > head.count(",") else ","))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path} cannot be read: {error}. Save it as CSV in UTF-8.") from error
+    rows = read_rows(path)
     if not rows or not {"centre", "roi_name", "decision"} <= set(rows[0]):
         raise UnreadableFile(f"{path} has no columns centre, roi_name and decision. Use a file that --review wrote.")
     for row in rows:
-        decision = (row["decision"] or "").strip()
+        decision = row["decision"].strip()
         if decision:
             yield _decision(row, decision)
 

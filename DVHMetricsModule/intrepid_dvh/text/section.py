@@ -98,15 +98,15 @@ def _notes_on_all(sections: list[Section], filled: list[Section]) -> tuple[str, 
 def _finished(section: Section, notes: tuple[str, ...], path: Path) -> DVH:
     header = {**dict.fromkeys(HEADER_FIELDS), **section.header}
     header["DVHtype"] = "differential" if section.is_differential else "cumulative"
-    _require_plausible(section.columns, header["structure"], path)
+    require_plausible(section.columns, header["structure"], path)
     columns = _completed(section.columns, header)
-    _require_ascending(columns, header["structure"], path)
+    require_ascending(columns, header["structure"], path)
     cumulative, differential = made_cumulative(columns, per_dose=section.per_dose, differential=section.is_differential)
     dvh = dvh_of(
         header,
         cumulative,
         differential=differential,
-        warnings=(*section.warnings, *notes, *_rises(cumulative), *_breaks_off(cumulative), *_sum(section, cumulative)),
+        warnings=(*section.warnings, *notes, *rises(cumulative), *breaks_off(cumulative), *_sum(section, cumulative)),
     )
     dvh = replace(dvh, volume_outside_dose_cc=(header["structVol"] or 0.0) * section.outside_percent / 100)
     if dvh.patient_id:
@@ -130,14 +130,16 @@ def _completed(columns: Columns, header: dict[str, Any]) -> Columns:
     return Columns(dose, dose_percent, volume_cc, volume_percent)
 
 
-def _require_plausible(columns: Columns, structure: str, path: Path) -> None:
+def require_plausible(columns: Columns, structure: str, path: Path) -> None:
+    """Refuse numbers that no dose or volume can have."""
     # Beyond this no dose or volume means anything in any unit, and sums of the numbers overflow.
     largest = max(np.abs(values[~np.isnan(values)]).max(initial=0.0) for values in vars(columns).values())
     if largest > _LARGEST_NUMBER:
         raise UnreadableFile(f"{path}: the table of {structure} holds {largest:g}; no dose or volume is that large.")
 
 
-def _require_ascending(columns: Columns, structure: str, path: Path) -> None:
+def require_ascending(columns: Columns, structure: str, path: Path) -> None:
+    """Refuse a table whose doses fall."""
     dose = columns.dose_percent if np.isnan(columns.dose).all() else columns.dose
     falls = np.flatnonzero(np.diff(dose) < 0)
     if falls.size:
@@ -148,7 +150,8 @@ def _require_ascending(columns: Columns, structure: str, path: Path) -> None:
         )
 
 
-def _rises(cumulative: Columns) -> tuple[str, ...]:
+def rises(cumulative: Columns) -> tuple[str, ...]:
+    """Note a cumulative curve that rises."""
     if is_cumulative(cumulative):
         return ()
     return ("The cumulative volume rises with dose in places; metrics there are not reliable.",)
@@ -162,9 +165,10 @@ def _sum(section: Section, cumulative: Columns) -> tuple[str, ...]:
     return (f"The bins of the table add up to {whole:.4g} % of the structure: the file may be cut short.",)
 
 
-def _breaks_off(cumulative: Columns) -> tuple[str, ...]:
+def breaks_off(cumulative: Columns) -> tuple[str, ...]:
     """Note a curve that does not come down to zero: the file was cut short, or the system ends its tables early."""
     volume = cumulative.volume_cc if np.isnan(cumulative.volume_percent).all() else cumulative.volume_percent
+    volume = volume[~np.isnan(volume)]  # a last line that is cut short holds no volume
     left = volume[-1] / volume.max() if volume.size and volume.max() > 0 else 0.0
     if not left > _LEFT_AT_END:
         return ()

@@ -11,6 +11,7 @@ from intrepid_dvh.curve import DVH
 from intrepid_dvh.text.cumulative import made_cumulative
 from intrepid_dvh.text.decoding import Options, decoded
 from intrepid_dvh.text.record import HEADER_FIELDS, Columns, dvh_of
+from intrepid_dvh.text.section import breaks_off, require_ascending, require_plausible, rises
 from intrepid_rt.errors import UnreadableFile
 
 _CURVE_FIELDS = ("patID", "structure", "dose", "doseRel", "volume", "volumeRel")
@@ -83,11 +84,14 @@ def _dvhs(path: Path, rows: list[dict[str, str]], headers: Mapping[Key, dict]) -
         values = [[_number(path, line, row, name) for line, row in members] for name in _CURVE_FIELDS[2:]]
         columns = Columns(*(np.array(v, dtype=np.float64) for v in values))
         warnings = () if key in headers else (f"{path.name} has no header line for {key[1]}; its units are unknown.",)
+        require_plausible(columns, key[1], path)
+        require_ascending(columns, key[1], path)
         yield _as_dvh(header, columns, warnings)
 
 
 def _as_dvh(header: dict, columns: Columns, warnings: tuple[str, ...]) -> DVH:
     cumulative, differential = made_cumulative(columns, per_dose=True)
+    warnings += (*rises(cumulative), *breaks_off(cumulative))
     return dvh_of(header, cumulative, differential=differential, warnings=warnings)
 
 

@@ -70,14 +70,12 @@ def _names_of_database(
 def _names_of_list(names_file: Path, review: Path | None, language: str, as_json: bool) -> int:
     from intrepid_cohort.names.proposal import propose
     from intrepid_cohort.names.review import write_proposals
-    from intrepid_rt.errors import InvalidSetting, UnreadableFile
+    from intrepid_rt.errors import InvalidSetting
+    from intrepid_rt.small_files import read_small_text
 
     if language not in ("", "en", "de", "da", "it", "nl", "fr"):
         raise InvalidSetting(f"--language is {language!r}; expected one of en, de, da, it, nl, fr.")
-    try:
-        names = [line.strip() for line in names_file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{names_file} cannot be read: {error}. Give a text file in UTF-8.") from error
+    names = [line.strip() for line in read_small_text(names_file).splitlines() if line.strip()]
     if review is not None:
         write_proposals(names, review, language=language)
     found = [propose(name, language=language) for name in names]

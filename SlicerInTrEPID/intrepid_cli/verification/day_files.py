@@ -6,7 +6,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from intrepid_rt.dicom_ct import CTSeries, read_ct_series
-from intrepid_rt.dicom_file import read_dataset, text, texts
+from intrepid_rt.dicom_file import collecting, read_dataset, text, texts
 from intrepid_rt.dicom_registration import motion_between
 from intrepid_rt.dicom_structures import read_structure_set
 from intrepid_rt.errors import AmbiguousInput, MissingObject, UnusableInput
@@ -58,12 +58,15 @@ def read_day_files(folder: Path, *, patient_id: str) -> DayFiles:
             f"The CT in {folder} has another patient ID than the plan. Give the image of the treated patient."
         )
     drawn = [s for s in study.structure_sets if s.ct_series_uid == ct.series_uid]
-    header = read_dataset(ct.paths[0], pixels=False)
+    with collecting([]):  # the parser's remarks on this image are among the notes of its series
+        header = read_dataset(ct.paths[0], pixels=False)
+        is_cone_beam = _is_cone_beam(header)
+        acquired = text(header, "AcquisitionDate") or text(header, "SeriesDate") or text(header, "StudyDate")
     return DayFiles(
         series=read_ct_series(ct.paths),
         structures=read_structure_set(drawn[0].path) if len(drawn) == 1 else None,
-        is_cone_beam=_is_cone_beam(header),
-        acquired=text(header, "AcquisitionDate") or text(header, "SeriesDate") or text(header, "StudyDate"),
+        is_cone_beam=is_cone_beam,
+        acquired=acquired,
         paths=ct.paths,
         registrations=tuple(path for path, why in study.unused if why == REGISTRATION_UNUSED),
     )

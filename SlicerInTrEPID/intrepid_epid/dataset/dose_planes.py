@@ -1,6 +1,5 @@
 """Portal doses as clinics have them: RTIMAGE in Gy, NRRD, scanned film as TIFF, or a table of numbers."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from numpy.typing import NDArray
 from intrepid_epid.portal_dose_file import read_portal_dose
 from intrepid_epid.portal_reader import read_portal_image
 from intrepid_rt.errors import MissingObject, UnreadableFile, UnusableInput
-from intrepid_rt.image_files import is_dicom
+from intrepid_rt.image_files import is_dicom, read_sitk
 from intrepid_rt.portal_image import PortalImage
-from intrepid_rt.small_files import read_small_text
+from intrepid_rt.small_files import read_rows, read_small_text
 
 SUFFIXES = (".dcm", ".nrrd", ".nhdr", ".mha", ".tif", ".tiff", ".csv", ".txt", ".dat")
 _TABLES = (".csv", ".txt", ".dat")
@@ -82,10 +81,7 @@ def _film(path: Path, about: PlaneDescription) -> PortalImage:
 
     if about.film_curve is None:
         raise MissingObject(f"{path.name} is a film: give its calibration (film_curve), a CSV with value, dose_gy.")
-    try:
-        scanned = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise UnreadableFile(f"{path} is not readable as a TIFF image.") from error
+    scanned = read_sitk(path)
     values = sitk.GetArrayFromImage(scanned).astype(float)
     if scanned.GetNumberOfComponentsPerPixel() > 1:
         values = values[..., 0]  # red, the channel in which radiochromic film responds most
@@ -96,7 +92,7 @@ def _film(path: Path, about: PlaneDescription) -> PortalImage:
 
 
 def _film_curve(path: Path) -> tuple[NDArray, NDArray]:
-    rows = list(csv.DictReader(read_small_text(path).splitlines()))
+    rows = read_rows(path)
     try:
         table = np.array([(float(row["value"]), float(row["dose_gy"])) for row in rows])
     except (KeyError, TypeError, ValueError) as error:

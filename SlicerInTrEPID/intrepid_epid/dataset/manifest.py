@@ -7,6 +7,7 @@ import msgspec
 
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.small_files import read_struct
 
 SCHEMA = "intrepid-dataset-1"
 MANIFEST = "manifest.json"
@@ -103,14 +104,9 @@ def load_manifest(folder: str | Path) -> Manifest:
         Missing, no JSON, of another schema, or contradicting itself; the message names the first wrong entry.
     """
     path = Path(folder) / MANIFEST
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except OSError as error:
-        raise UnreadableFile(
-            f"{path} cannot be read ({error.strerror}). Make it with 'intrepid dataset build'."
-        ) from error
-    except msgspec.DecodeError as error:
-        raise UnreadableFile(f"{path} is no manifest of a dataset: {error}. Build the dataset anew.") from error
+    manifest = read_struct(
+        path, Manifest, complaint="no manifest of a dataset", advice="Make it with 'intrepid dataset build'."
+    )
     if manifest.schema != SCHEMA:
         raise UnreadableFile(f"{path}: schema {manifest.schema!r} found, {SCHEMA!r} expected. Build the dataset anew.")
     problem = _problem(manifest)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from intrepid_epid.dataset.manifest import DatasetGrid, Pair
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import InvalidSetting, UnreadableFile
+from intrepid_rt.small_files import read_small_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +69,7 @@ def read_pair(folder: str | Path, pair: Pair, grid: DatasetGrid) -> PairArrays:
         The file is missing, changed since the dataset was built, or does not hold what the manifest promises.
     """
     path = Path(folder) / pair.file
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror}). Build the dataset anew.") from error
+    content = read_small_bytes(path)
     if hashlib.sha256(content).hexdigest() != pair.sha256:
         raise UnreadableFile(f"{path} is not the file its manifest states: its hash differs. Build the dataset anew.")
     known = {f.name for f in fields(PairArrays)}

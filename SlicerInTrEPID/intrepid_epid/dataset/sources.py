@@ -1,6 +1,5 @@
 """Which files of a clinic's folder make a pair: by ``pairs.csv``, or by what the DICOM headers and file names say."""
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from intrepid_epid.dataset.dose_planes import SUFFIXES
 from intrepid_rt.errors import AmbiguousInput, MissingObject, UnreadableFile
 from intrepid_rt.scan import scan
-from intrepid_rt.small_files import read_small_text
+from intrepid_rt.small_files import read_rows
 from intrepid_rt.study import PortalFile, Study
 
 PAIR_TABLE = "pairs.csv"
@@ -79,7 +78,7 @@ def find_pairs(folder: str | Path) -> FoundPairs:
 
 
 def _from_table(folder: Path, table: Path) -> FoundPairs:
-    rows = list(csv.DictReader(read_small_text(table).splitlines()))
+    rows = read_rows(table)
     absent = [name for name in _REQUIRED if rows and rows[0].get(name) is None]
     if absent:
         raise UnreadableFile(f"{table} has no column {absent[0]}; expected at least {', '.join(_REQUIRED)}.")

@@ -60,6 +60,9 @@ def assign_frames(frames: Sequence[DeliveryFrame], beam: Beam) -> Assignment:
         at = np.interp(order * on_path, order * path, weights)
         return _assigned(frames, on_path % 360.0, at, weights, "gantry angle")
     parts, by, notes = _delivered_part(frames, beam)
+    silent = angles.count(None)
+    if beam.is_arc and 0 < silent < len(angles):
+        notes += (f"{silent} of {len(angles)} frames state no gantry angle: all were placed by {by}.",)
     at = weights[0] + parts * (weights[-1] - weights[0])
     stated = [angle if angle is not None else np.nan for angle in angles]
     planned = np.interp(at, weights, path) % 360.0

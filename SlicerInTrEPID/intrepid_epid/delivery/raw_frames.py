@@ -4,6 +4,7 @@ A raw frame states neither machine nor beam nor calibration. ``frames.json`` in 
 time and pixel factor of every frame stand there as well, or in the ``_Frames.xml`` that iView and XVI write.
 """
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ from intrepid_epid.portal_reader.signal import SignalScale, sign_from_border
 from intrepid_rt.dicom_image import PortalGeometry
 from intrepid_rt.errors import AmbiguousInput, MissingObject, UnreadableFile
 from intrepid_rt.frame_table import FRAMES_XML, FrameRow, FrameTable, raw_files, raw_header, read_frame_table
+from intrepid_rt.small_files import read_small_bytes
 
 _HIGHEST = 65535  # stands for no radiation
 
@@ -87,12 +89,10 @@ def _geometry(table: FrameTable, n: int) -> PortalGeometry:
 
 def _rows_of_xml(path: Path, files: tuple[Path, ...]) -> tuple[FrameRow, ...]:
     """Frames with the beam on, from ``_Frames.xml``; a file belongs to the frame whose number begins its name."""
+    if not path.exists():
+        raise MissingObject(f"{path.parent.name}: neither frames.json lists frames, nor is there a {path.name}.")
     try:
-        root = ElementTree.fromstring(path.read_bytes())
-    except OSError as error:
-        raise MissingObject(
-            f"{path.parent.name}: neither frames.json lists frames, nor is there a {path.name}."
-        ) from error
+        root = ElementTree.fromstring(read_small_bytes(path))
     except ElementTree.ParseError as error:
         raise UnreadableFile(f"{path} is no table of frames: {error}.") from error
     by_number = {_number(file): file.name for file in files}
@@ -121,9 +121,12 @@ def _said(element: ElementTree.Element, name: str) -> str:
 
 def _number_in(element: ElementTree.Element, name: str, path: Path) -> float:
     try:
-        return float(element.findtext(name) or "")
+        value = float(element.findtext(name) or "")
     except ValueError as error:
         raise UnreadableFile(f"{path}: a frame states no {name}.") from error
+    if not math.isfinite(value):
+        raise UnreadableFile(f"{path}: a frame states {name} {value}, which is no number.")
+    return value
 
 
 def _number(file: Path) -> int:

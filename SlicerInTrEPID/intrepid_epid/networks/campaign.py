@@ -15,7 +15,8 @@ from intrepid_epid.networks.settings import RunSettings, TrainingSettings, runs
 from intrepid_epid.networks.training import Compute, RunResult, Training, finished_result
 from intrepid_epid.networks.training_data import TrainingData, dataset_sha256, load_training_data
 from intrepid_rt.atomic import replacing
-from intrepid_rt.errors import InvalidSetting, MissingObject, UnreadableFile
+from intrepid_rt.errors import InvalidSetting, MissingObject
+from intrepid_rt.small_files import read_struct
 
 SETTINGS, RUNS = "settings.json", "runs"
 
@@ -64,12 +65,9 @@ def read_campaign(folder: Path) -> Campaign:
         It is no such folder.
     """
     path = folder / SETTINGS
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Campaign)
-    except OSError as error:
-        raise UnreadableFile(f"{folder} holds no {SETTINGS}: it is no folder of 'intrepid train'.") from error
-    except msgspec.DecodeError as error:
-        raise UnreadableFile(f"{path} is not the settings of a training: {error}.") from error
+    return read_struct(
+        path, Campaign, complaint="not the settings of a training", advice="Choose another folder with --out."
+    )
 
 
 def train_run(

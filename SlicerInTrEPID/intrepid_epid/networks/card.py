@@ -16,6 +16,7 @@ from intrepid_epid.networks.settings import TrainingSettings
 from intrepid_epid.networks.weights import file_sha256, read_tensors, write_tensors
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.small_files import read_struct
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -133,12 +134,7 @@ def read_card(folder: Path) -> ModelCard:
         Missing, no JSON, or not a card of this schema.
     """
     path = folder / CARD
-    try:
-        card = msgspec.json.decode(path.read_bytes(), type=ModelCard)
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror}); a model is a folder with {CARD}.") from error
-    except msgspec.DecodeError as error:
-        raise UnreadableFile(f"{path} is not the card of a model: {error}.") from error
+    card = read_struct(path, ModelCard, complaint="not the card of a model", advice="Fetch or train the model again.")
     if card.schema != SCHEMA:
         raise UnreadableFile(f"{path}: schema {card.schema!r} found, {SCHEMA!r} expected. Train the model again.")
     return card

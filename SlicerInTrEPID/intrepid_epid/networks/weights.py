@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.small_files import regular_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +27,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, str]]
 
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with regular_file(path).open("rb") as file:
             start = file.read(4)
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read ({error.strerror}); expected weights as safetensors.") from error
@@ -61,6 +62,6 @@ def file_sha256(path: str | Path) -> str:
         It cannot be read.
     """
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return hashlib.sha256(regular_file(path).read_bytes()).hexdigest()
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from error

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intrepid_rt.errors import UnreadableFile, UnsupportedGeometry
+from intrepid_rt.small_files import read_small_bytes
 
 HEADER_BYTES = 68
 _MAGIC = 0x7000
@@ -48,10 +49,7 @@ def read_his(path: str | Path) -> tuple[HisHeader, NDArray]:
         A frame that is not square: which side is the longer one is stated differently by different readers.
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from error
+    data = read_small_bytes(path)
     header = parse_his_header(data, path.name)
     start, count = HEADER_BYTES + header.image_header_bytes, header.n_frames * header.rows * header.columns
     if len(data) < start + 2 * count:

@@ -9,8 +9,9 @@ from pydicom.dataset import Dataset
 
 from intrepid_rt.dicom_file import element_value, integer, label, number, text
 from intrepid_rt.dicom_pixels import bits_stored
-from intrepid_rt.errors import AmbiguousInput, UnreadableFile
+from intrepid_rt.errors import AmbiguousInput, MissingObject, UnreadableFile
 
+_ABSOLUTE = ("GY", "CU")  # rescale types that are units: without a slope the numbers would be taken for them
 _ELEKTA_CREATOR = "elekta: portal image"
 _ELEKTA_FACTOR_ELEMENT = 0x02
 
@@ -129,6 +130,12 @@ def _varian(dataset: Dataset, stored: NDArray) -> SignalScale:
 
 def _rescaling(dataset: Dataset) -> tuple[float, float]:
     slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
+    unit = text(dataset, "RescaleType").upper()
+    if slope is None and unit in _ABSOLUTE:
+        raise MissingObject(
+            f"{label(dataset)}: RescaleType is {unit}, but RescaleSlope is missing: how much a stored number means is "
+            "not known. Export it again."
+        )
     return (1.0 if slope is None else slope), intercept or 0.0
 
 

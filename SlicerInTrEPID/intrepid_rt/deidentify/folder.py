@@ -16,6 +16,7 @@ from intrepid_rt.deidentify.profile import Options, is_identity
 from intrepid_rt.deidentify.secret_key import SecretKey
 from intrepid_rt.dicom_file import collecting, read_dataset, text, texts
 from intrepid_rt.errors import InvalidSetting, MissingObject, OutputNotWritable, UnreadableFile, UnusableInput
+from intrepid_rt.small_files import entries_below
 
 MODALITIES = frozenset(("CT", "MR", "PT", "RTIMAGE", "RTDOSE", "RTSTRUCT", "RTPLAN", "RTRECORD", "REG", "SEG"))
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -120,7 +121,7 @@ def _survey(
 ) -> list[_Source]:
     """Read all headers: what identifies anybody in any of them, and which files can be de-identified."""
     sources, seen = [], set()
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+    for path in entries_below(folder):
         name = str(path.relative_to(folder))
         try:
             with collecting([]):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from intrepid_rt.dicom_file import collecting, read_dataset, text
 from intrepid_rt.errors import MissingObject, OutputNotWritable, UnusableInput
-from intrepid_rt.small_files import read_small_bytes
+from intrepid_rt.small_files import entries_below, read_small_bytes
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def parcels(paths: Iterable[Path]) -> tuple[list[Parcel], list[tuple[Path, str]]
 
 
 def _files(path: Path) -> list[Path]:
-    return sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    return entries_below(path) if path.is_dir() else [path]
 
 
 def _parcel(path: Path) -> Parcel:

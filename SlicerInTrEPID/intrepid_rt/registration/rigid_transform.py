@@ -14,6 +14,18 @@ from intrepid_rt.grids import Grid
 GridKind = TypeVar("GridKind", bound=Grid)
 
 
+def is_rigid(matrix: NDArray) -> bool:
+    """Whether a matrix is (4, 4), finite, and only turns and shifts.
+
+    >>> is_rigid(np.diag([1.0, 1.0, -1.0, 1.0])), is_rigid(np.full((4, 4), np.nan)), is_rigid(np.eye(4))
+    (False, False, True)
+    """
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or (matrix[3] != (0.0, 0.0, 0.0, 1.0)).any():
+        return False
+    turn = matrix[:3, :3]
+    return bool(np.abs(turn @ turn.T - np.eye(3)).max() <= 1e-3 and np.linalg.det(turn) > 0)
+
+
 @dataclass(frozen=True, eq=False)
 class RigidTransform:
     """A rotation and a shift of points, (4, 4) in LPS mm.
@@ -36,8 +48,7 @@ class RigidTransform:
 
     def __post_init__(self) -> None:
         matrix = np.array(self.matrix, float)
-        turn = matrix[:3, :3]
-        if matrix.shape != (4, 4) or np.abs(turn @ turn.T - np.eye(3)).max() > 1e-3 or np.linalg.det(turn) < 0:
+        if not is_rigid(matrix):
             raise UnsupportedGeometry("A rigid transform turns and shifts only; this matrix scales, shears or mirrors.")
         matrix.flags.writeable = False
         object.__setattr__(self, "matrix", matrix)

@@ -1,5 +1,7 @@
 """Transform files as Slicer, BRAINSFit and Elastix write them (.tfm, .txt, .h5): planning frame to image of the day."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ from intrepid_rt.registration.deformable import sampled_field
 from intrepid_rt.registration.displacement import Displacement
 from intrepid_rt.registration.images import from_rigid, to_image
 from intrepid_rt.registration.rigid_transform import RigidTransform
+from intrepid_rt.small_files import regular_file
 
 SUFFIXES = (".tfm", ".txt", ".h5", ".hdf5", ".mat", ".xfm")
+_HDF5 = (".h5", ".hdf5")
+_LONGEST_S = 120.0  # to start Python and read a large field
 
 
 def read_transform(path: str | Path, planning: Grid) -> tuple[RigidTransform, Displacement | None]:
@@ -30,14 +35,17 @@ def read_transform(path: str | Path, planning: Grid) -> tuple[RigidTransform, Di
     """
     import SimpleITK as sitk  # noqa: N813
 
-    path = Path(path)
+    path = regular_file(path)
+    refusal = (
+        f"{path} is no transform file, or damaged. Give one of {', '.join(SUFFIXES)}, from the planning CT (fixed) to "
+        "the image of the day (moving), as registration programs write it."
+    )
+    if path.suffix.lower() in _HDF5 and not _another_process_reads(path):
+        raise UnreadableFile(refusal)
     try:
         transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
-        raise UnreadableFile(
-            f"{path} is no transform file. Give one of {', '.join(SUFFIXES)}, from the planning CT (fixed) to the "
-            "image of the day (moving), as registration programs write it."
-        ) from error
+        raise UnreadableFile(refusal) from error
     if transform.IsLinear():
         return _rigid_of(transform, planning, path), None
     rigid = _rigid_of(transform, planning, path)
@@ -46,6 +54,22 @@ def read_transform(path: str | Path, planning: Grid) -> tuple[RigidTransform, Di
     if field.volume_change.min() <= 0:
         raise UnusableInput(f"{path} folds tissue onto itself, which cannot be. Register anew.")
     return rigid, field
+
+
+def _another_process_reads(path: Path) -> bool:
+    """Try it where nothing is lost: the HDF5 library dies of some damaged files, and talks at length about others."""
+    trial = "import sys, SimpleITK; SimpleITK.ReadTransform(sys.argv[1])"
+    if not sys.executable:  # a Python inside another program knows no interpreter to start
+        return True
+    nowhere = subprocess.DEVNULL
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-P", "-c", trial, str(path)],
+            stdin=nowhere, stdout=nowhere, stderr=nowhere, timeout=_LONGEST_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return False
+    return ran.returncode == 0
 
 
 def write_transform(path: str | Path, motion: RigidTransform, field: Displacement | None) -> None:

@@ -133,6 +133,10 @@ def test_epid_results_lie_beside_their_plan(imported):
         assert (rows[0].beam_number, rows[0].dose_ratio, rows[0].gamma_pass_rate_percent) == (-1, 0.99, 99.0)
         assert (rows[1].beam_name, rows[1].fraction_number, rows[1].course) == ("Field 1", 3, "C1")
         assert rows[0].patient_id == session.scalars(select(Patient.id)).one()
+    for wrong in ({"pass_rate_percent": 140.0}, {"distance_mm": "3"}, {"n_points": -1}):
+        path.write_text(json.dumps(results | {"gamma_3d": [gamma(**wrong)]}))
+        with pytest.raises(UnreadableFile, match=r"gamma_3d\[0\]"):
+            add_results(engine, path)
     results["plan"]["sop_instance_uid"] = "1.2.3"
     path.write_text(json.dumps(results))
     with pytest.raises(InvalidSetting, match="0 patients"):

@@ -135,6 +135,17 @@ def test_frames_are_placed_in_the_arc(tmp_path, by):
     assert [one.gantry_angle_deg for one in placed.frames] == pytest.approx(angles)
 
 
+def test_one_frame_without_its_angle_is_said(tmp_path):
+    """All frames are then placed by something else; that may not happen in silence."""
+    facts = {"gantry_deg": [345.0, 355.0, 5.0, 15.0, 25.0], "meterset_mu": [12.0] * 5}
+    cine = frame_builders.cine(frames(5), Ids(), **facts)
+    del cine.ExposureSequence[2].GantryAngle
+    made = read_dicom_frames(saved([cine], tmp_path))
+    placed = assign_frames(made.frames, arc((340.0, 0.0, 30.0)))
+    assert placed.by == "monitor units"
+    assert placed.notes == ("1 of 5 frames state no gantry angle: all were placed by monitor units.",)
+
+
 def test_a_full_turn_passes_its_ends_twice_but_frames_follow_each_other(tmp_path):
     angles = [182.0, 270.0, 0.0, 90.0, 178.0]
     made = read_dicom_frames(saved([frame_builders.cine(frames(5), Ids(), gantry_deg=angles)], tmp_path))

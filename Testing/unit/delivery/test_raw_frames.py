@@ -1,5 +1,7 @@
 """Raw panel files: read as their header says, refused where they are not what they claim."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -96,6 +98,16 @@ def test_other_polarity_is_refused(tmp_path):
     upside_down = 2.0 - field()
     path = frame_builders.write_raw(tmp_path / "raw", upside_down, Ids(), gantry_deg=[0, 1, 2], panel_width_mm=400.0)
     with pytest.raises(AmbiguousInput, match="inverted"):
+        read_raw_frames(path)
+
+
+def test_angles_that_are_no_numbers_are_refused(tmp_path):
+    path = frame_builders.write_raw(
+        tmp_path / "raw", field(), Ids(), gantry_deg=[0, 1, 2], panel_width_mm=400.0, with_xml=True
+    )
+    xml = path.with_name("_Frames.xml")
+    xml.write_text(re.sub("<GantryAngle>[^<]+", "<GantryAngle>inf", xml.read_text(), count=1))
+    with pytest.raises(UnreadableFile, match="GantryAngle inf"):
         read_raw_frames(path)
 
 

@@ -1,13 +1,14 @@
 """Portal dose to RTIMAGE and back: the same Gy in the same place of the imager plane."""
 
 import numpy as np
+import pydicom
 import pytest
 
 import builders
 from builders import BeamSpec, Ids
 from intrepid_epid.portal_reader import read_portal_image
 from intrepid_rt.dicom_portal_dose import write_portal_dose_image
-from intrepid_rt.errors import InvalidSetting
+from intrepid_rt.errors import InvalidSetting, MissingObject
 from intrepid_rt.portal_image import PortalImage
 from intrepid_rt.scan import scan
 
@@ -36,6 +37,16 @@ def test_round_trip(tmp_path, gantry_angle_deg):
     assert (frame.image.source_to_image_mm, frame.image.source_to_axis_mm) == (1580.0, 1000.0)
     assert (frame.image.unit, frame.image.gantry_angle_deg) == ("Gy", gantry_angle_deg)
     assert (frame.plan_uid, frame.beam_number, frame.machine, frame.sop_instance_uid) == (ids.plan, 1, "LINAC1", uid)
+
+
+def test_a_dose_in_gy_without_its_scale_is_refused(tmp_path):
+    """Its numbers from 0 to 65535 would be taken for Gy."""
+    path, _ = written(tmp_path, image_of(), Ids())
+    stored = pydicom.dcmread(path)
+    del stored.RescaleSlope
+    stored.save_as(path)
+    with pytest.raises(MissingObject, match="RescaleType is GY, but RescaleSlope is missing"):
+        read_portal_image(path)
 
 
 def test_zero_stays_zero(tmp_path):

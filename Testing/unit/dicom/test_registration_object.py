@@ -51,3 +51,7 @@ def test_what_is_no_rigid_registration_is_refused(tmp_path):
         registered_frames(written(tmp_path, TURN.matrix, kind="AFFINE"))
     with pytest.raises(UnreadableFile, match="12 numbers"):
         registered_frames(written(tmp_path, TURN.matrix[:3]))
+    # Whatever the object calls them: matrices that stretch, mirror or move the last row are no motion of a patient.
+    for wrong in (np.diag([1.0, 1.0, 1.1, 1.0]), np.diag([1.0, 1.0, -1.0, 1.0]), np.eye(4) + np.eye(4, k=-3) * 0.01):
+        with pytest.raises(UnsupportedGeometry, match="stretches, mirrors or shears"):
+            registered_frames(written(tmp_path, wrong))

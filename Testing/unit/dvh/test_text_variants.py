@@ -277,3 +277,23 @@ def test_tables_may_have_semicolons_and_decimal_commas(tmp_path):
     curves.write_text(curves.read_text(encoding="utf-8").replace("20,25", "20.25"), encoding="utf-8")
     with pytest.raises(UnreadableFile, match=r"line 3: dose is '10,5'; expected a number"):
         read_dvh_files([curves])
+
+
+def test_a_table_cut_short_says_so(tmp_path):
+    """Whole, in the middle of a line, and with falling doses."""
+    rows = ["patID,structure,dose,doseRel,volume,volumeRel"]
+    rows += [f"P1,PTV,{dose},,{volume:.6g}," for dose, volume in zip(DOSE, VOLUME, strict=True)]
+    path = tmp_path / "plan_curves.csv"
+    path.with_name("plan_header.csv").write_text("patID,structure,doseUnit,volumeUnit\nP1,PTV,GY,CC\n")
+
+    def warnings(text):
+        path.write_text(text)
+        (found,) = read_dvh_files([path], format="table")
+        return " ".join(found.warnings)
+
+    whole = "\n".join(rows) + "\n"
+    assert "cut short" not in warnings(whole)
+    cut = whole[: whole.index("P1,PTV,30.0") + len("P1,PTV,30.0,")]
+    assert "of the volume left: the file may be cut short" in warnings(cut)
+    with pytest.raises(UnreadableFile, match="doses must not decrease"):
+        warnings("\n".join([rows[0], *reversed(rows[1:])]) + "\n")

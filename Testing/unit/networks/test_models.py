@@ -102,7 +102,7 @@ def test_a_pickle_is_never_loaded(model, tmp_path, monkeypatch, capsys, how):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("no json", "not the card"), ('{"schema": "x"}', "not the card"), (None, "cannot be read")],
+    [("no json", "not the card"), ('{"schema": "x"}', "not the card"), (None, "is no file")],
 )
 def test_a_folder_without_a_sound_card(model, capsys, content, message):
     path = model / "card.json"
