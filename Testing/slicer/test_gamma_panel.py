@@ -48,9 +48,8 @@ def tree():
 
 def parameters():
     """Names of the parameter node's fields."""
-    node = next(
-        n for n in ast.walk(ast.parse(CODE)) if isinstance(n, ast.ClassDef) and n.name.endswith("ParameterNode")
-    )
+    tree = ast.parse((MODULE / "GammaModuleLib" / "panel" / "parameters.py").read_text(encoding="utf-8"))
+    node = next(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name.endswith("ParameterNode"))
     return {field.target.id for field in node.body if isinstance(field, ast.AnnAssign)}
 
 

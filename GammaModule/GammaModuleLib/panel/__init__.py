@@ -1,0 +1,1 @@
+"""What needs Qt or Slicer's scripted modules."""
