@@ -136,7 +136,12 @@ def dvh_of_samples(
 
 
 def require_same_frame(dose_grid: DoseGrid, structure: Structure) -> None:
-    """Refuse a dose and a structure that name different frames of reference."""
+    """Refuse a dose and a structure that name different frames of reference.
+
+    Raises
+    ------
+    FrameOfReferenceMismatch : they do; a frame that is not named fits any.
+    """
     ours, theirs = dose_grid.frame_of_reference_uid, structure.frame_of_reference_uid
     if ours and theirs and ours != theirs:
         raise FrameOfReferenceMismatch(

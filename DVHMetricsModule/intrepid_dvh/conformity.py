@@ -17,7 +17,12 @@ def homogeneity_icru(target: DVH) -> float:
 
 
 def homogeneity_rtog(target: DVH) -> float:
-    """Return maximum dose over prescription (Shaw et al., IJROBP 27 (1993) 1231-1239)."""
+    """Return maximum dose over prescription (Shaw et al., IJROBP 27 (1993) 1231-1239).
+
+    Raises
+    ------
+    MissingValue : the maximum dose or the prescription is unknown.
+    """
     highest = dose_statistic(target, "max")
     if highest is None or not target.prescription_gy:
         raise MissingValue("needs the maximum dose and the prescription")

@@ -35,6 +35,10 @@ def parse_constraint_table(text: str, source: str, *, separator: str | None = No
     """Parse a pasted table, as :func:`read_constraint_table`; ``source`` names it in messages.
 
     Without a header every line must be a constraint, which then applies to everything.
+
+    Raises
+    ------
+    UnreadableFile : the text is empty, or no column is called constraint; the message names the line.
     """
     text = text.removeprefix("\ufeff")
     lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip() and line.lstrip()[0] != "#"]

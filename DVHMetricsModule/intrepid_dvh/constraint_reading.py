@@ -28,7 +28,13 @@ def read_constraints(source: str | Path) -> list[Constraint]:
 
 
 def library_or_table(source: str | Path) -> Library | list[Constraint]:
-    """Return what a file or template holds: a library with sources and levels, or a plain table's constraints."""
+    """Return what a file or template holds: a library with sources and levels, or a plain table's constraints.
+
+    Raises
+    ------
+    MissingObject : ``source`` is neither a file nor the name of a template.
+    UnreadableFile : the file is no table and no library.
+    """
     if str(source) in template_names():
         return read_template(str(source))
     path = Path(source)

@@ -127,7 +127,12 @@ def read_library(path: str | Path) -> Library:
 
 
 def library_from_json(raw: bytes, source: str) -> Library:
-    """Decode and check a library; ``source`` names it in messages."""
+    """Decode and check a library; ``source`` names it in messages.
+
+    Raises
+    ------
+    UnreadableFile : no JSON of this schema, or a record contradicts itself.
+    """
     try:
         library = msgspec.json.decode(raw, type=Library)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -93,7 +93,7 @@ class _Ring(NamedTuple):
 
 
 def is_axial(axes_lps: NDArray) -> bool:
-    """Whether the stack's frame is the patient frame itself."""
+    """Whether the stack's frame, axes as rows (3, 3), is the patient frame itself."""
     return bool(np.array_equal(axes_lps, np.eye(3)))
 
 
@@ -213,7 +213,7 @@ def _nesting(points: NDArray, starts: NDArray) -> tuple[NDArray, bool]:
 
 @njit(cache=True)
 def inside_ring(x: float, y: float, points: NDArray, start: int, stop: int) -> bool:
-    """Even-odd rule for the ring ``points[start:stop]``."""
+    """Even-odd rule for the ring ``points[start:stop]`` of points (n, 2), in the unit of ``x`` and ``y``."""
     inside = False
     previous = stop - 1
     for p in range(start, stop):

@@ -68,7 +68,13 @@ def _statistic(dvh: DVH, name: str) -> float:
 
 
 def eud_from_arguments(dvh: DVH, arguments: Mapping[str, Any], *, default_a: float | None = None) -> float:
-    """Return the EUD with ``EUDa``, ``EUDfd`` and ``EUDab`` of a user's parameters, in the DVH's own unit."""
+    """Return the EUD with ``EUDa``, ``EUDfd`` and ``EUDab`` of a user's parameters, in the DVH's own unit.
+
+    Raises
+    ------
+    MissingValue : neither ``EUDa`` nor ``default_a`` is given.
+    InvalidSetting : a parameter is unknown or out of its range.
+    """
     require_known(arguments)
     a = number(arguments, "EUDa")
     a = default_a if a is None else a

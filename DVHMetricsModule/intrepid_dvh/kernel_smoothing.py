@@ -41,7 +41,7 @@ class _Binned:
 
 
 def smooth_on_grid(x: np.ndarray, y: np.ndarray, *, count: int = _GRID) -> tuple[np.ndarray, np.ndarray]:
-    """Return a local cubic fit of y over x on equidistant points (count,), (count,) of the range of x.
+    """Return a local cubic fit of y (n,) over x (n,) on equidistant points of the range of x: (count,), (count,).
 
     The fit is NaN where a point has too few data around it.
 
@@ -55,7 +55,7 @@ def smooth_on_grid(x: np.ndarray, y: np.ndarray, *, count: int = _GRID) -> tuple
 
 
 def plug_in_bandwidth(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the direct plug-in bandwidth for local linear regression, in the unit of x.
+    """Return the direct plug-in bandwidth for local linear regression of y (n,) over x (n,), in the unit of x.
 
     Raises
     ------

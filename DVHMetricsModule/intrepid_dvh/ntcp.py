@@ -59,6 +59,10 @@ def poisson(dose: float, response: DoseResponse) -> float:
 def relative_seriality(dvh: DVH, response: DoseResponse, seriality: float) -> float:
     """Return (1 - product of (1 - P(d)^s)^v)^(1/s) over the bins between the curve's points, v in fractions.
 
+    Raises
+    ------
+    MissingValue : the volume of the structure is unknown.
+
     References
     ----------
     P. Källman, A. Ågren, A. Brahme, Int. J. Radiat. Biol. 62 (1992) 249-262.

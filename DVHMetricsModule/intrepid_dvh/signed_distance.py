@@ -39,7 +39,7 @@ def signed_distance(region: PlaneRegion, lattice: Lattice) -> NDArray:
 
 
 def covered_cells(distance: NDArray, lattice: Lattice) -> Coverage:
-    """Return the cells where a distance field in cells is positive, with partial cells from its slope."""
+    """Return the cells where a distance field (nv, nu), in cells, is positive, with partial cells from its slope."""
     fraction, mean_u, mean_v = _covered_cells(distance)
     return Coverage(lattice.corner_mm, lattice.cell_mm, fraction, mean_u, mean_v)
 

@@ -35,7 +35,7 @@ def levels_mm(section: Section, pitch_mm: float) -> NDArray:
 
 
 def face_points(section: Section, inner: NDArray, layers: int) -> list[NDArray]:
-    """Return the samples of one layer moved to the bottom and top face, where these are ends of the structure."""
+    """Return samples (n, 3) in mm of one layer moved to the bottom and top face, where these end the structure."""
     one_layer = inner[: len(inner) // layers]
     faces = [w for w, is_end in ((section.low_mm, section.bottom), (section.high_mm, section.top)) if is_end]
     return [_at_heights(one_layer, np.array([w])) for w in faces]

@@ -1,13 +1,15 @@
 """``intrepid commission``: open-field images and their portal doses to a machine profile."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from intrepid_cli.console import DONE, json_option, report
 
 if TYPE_CHECKING:
+    from intrepid_epid.commissioning import OpenField
+    from intrepid_epid.machine_profile import MachineProfile
     from intrepid_epid.quality.records import QualityBaseline
 
 
@@ -23,46 +25,67 @@ def command(
 ) -> int:
     """Make a machine profile from FOLDERs of open-field images with their portal doses and fields.csv."""
     import msgspec
-    from tqdm import tqdm
 
     from intrepid_epid.commissioning import commission
     from intrepid_epid.machine_profile import CTCurvePoint, save_profile
-    from intrepid_epid.open_fields import read_open_fields
-    from intrepid_epid.quality.baseline import MeasuredField, quality_baseline
-    from intrepid_epid.quality.open_image import read_field
     from intrepid_epid.spectrum import read_spectrum
     from intrepid_rt.ct_curve import read_ct_curve
-    from intrepid_rt.errors import AmbiguousInput
 
-    with tqdm(folders, unit="folder", desc="reading open fields") as bar:
-        fields = [field for folder in bar for field in read_open_fields(folder)]
-    machines = {frame.machine for _, frame in fields}
-    if len(machines) > 1:
-        raise AmbiguousInput(f"The fields are from {len(machines)} machines ({', '.join(sorted(machines))}); give one.")
+    fields, machine = _fields(folders)
     curve = read_ct_curve(ct_curve) if ct_curve else None
     points = zip(curve.hu, curve.density_g_cc, curve.relative_electron_density, strict=True) if curve else ()
     profile = commission(
-        [field for field, _ in fields],
-        machine=machines.pop(),
+        fields,
+        machine=machine,
         energy=energy,
         spectrum=read_spectrum(beam_model) if beam_model else None,
         spectrum_source=beam_model.name if beam_model else "",
         ct_curve=[CTCurvePoint(*map(float, point)) for point in points],
         ct_curve_source=ct_curve.name if ct_curve else "",
     )
-    measured = [
-        MeasuredField(
-            read_field(one.name, one.signal, meterset_mu=one.meterset_mu, area_cm2=one.area_cm2),
-            one.signal,
-            one.jaws_mm,
-        )
-        for one, _ in fields
-    ]
-    profile = msgspec.structs.replace(profile, quality=quality_baseline(measured))
+    profile = msgspec.structs.replace(profile, quality=_quality(fields))
     save_profile(profile, out)
-    residuals = [{"name": field.name, "residual_percent": field.residual_percent} for field in profile.fields]
+    report(_result(profile, out), _text(profile, out), as_json=as_json)
+    return DONE
+
+
+def _fields(folders: tuple[Path, ...]) -> "tuple[list[OpenField], str]":
+    """Return the open fields of all folders and the one machine they are from."""
+    from tqdm import tqdm
+
+    from intrepid_epid.open_fields import read_open_fields
+    from intrepid_rt.errors import AmbiguousInput
+
+    with tqdm(folders, unit="folder", desc="reading open fields") as bar:
+        read = [field for folder in bar for field in read_open_fields(folder)]
+    machines = {frame.machine for _, frame in read}
+    if len(machines) > 1:
+        raise AmbiguousInput(f"The fields are from {len(machines)} machines ({', '.join(sorted(machines))}); give one.")
+    return [field for field, _ in read], machines.pop()
+
+
+def _quality(fields: "list[OpenField]") -> "QualityBaseline":
+    from intrepid_epid.quality.baseline import MeasuredField, quality_baseline
+    from intrepid_epid.quality.open_image import read_field
+
+    return quality_baseline(
+        [
+            MeasuredField(
+                read_field(one.name, one.signal, meterset_mu=one.meterset_mu, area_cm2=one.area_cm2),
+                one.signal,
+                one.jaws_mm,
+            )
+            for one in fields
+        ]
+    )
+
+
+def _result(profile: "MachineProfile", out: Path) -> dict[str, Any]:
+    import msgspec
+
     valid = profile.valid_for
-    result = {
+    residuals = [{"name": field.name, "residual_percent": field.residual_percent} for field in profile.fields]
+    return {
         "profile": str(out),
         "sha256": profile.hash(),
         "machine": profile.machine,
@@ -77,14 +100,16 @@ def command(
         "residual_percent": {"worst": profile.worst_residual_percent(), "fields": residuals},
         "quality": msgspec.to_builtins(profile.quality),
     }
-    text = (
+
+
+def _text(profile: "MachineProfile", out: Path) -> str:
+    valid = profile.valid_for
+    return (
         f"Machine {profile.machine}, {profile.energy}: {profile.n_fields} open field(s), worst residual "
         f"{profile.worst_residual_percent():.2f} %.\nValid for {valid.area_cm2[0]:g} to {valid.area_cm2[1]:g} cm2, "
         f"{valid.source_to_image_mm[0]:g} mm from the source, within {valid.off_axis_mm:.0f} mm of the axis.\n"
         f"{_quality_text(profile.quality)}Profile: {out}"
     )
-    report(result, text, as_json=as_json)
-    return DONE
 
 
 def _quality_text(quality: "QualityBaseline | None") -> str:

@@ -128,12 +128,12 @@ def _computed(
 def _chosen(structures: Any, rois: tuple[str, ...], source: Path) -> list:
     from intrepid_rt.errors import MissingObject
 
-    wanted = {name.strip().casefold() for name in rois}
+    wanted = {name.strip().casefold(): name.strip() for name in rois}
     chosen = [s for s in structures if not wanted or s.name.strip().casefold() in wanted]
-    unknown = wanted - {s.name.strip().casefold() for s in chosen}
+    unknown = wanted.keys() - {s.name.strip().casefold() for s in chosen}
     if unknown or not chosen:
         raise MissingObject(
-            f"{source.name} has no structure {', '.join(sorted(unknown)) or 'at all'}. "
+            f"{source.name} has no structure {', '.join(sorted(wanted[name] for name in unknown)) or 'at all'}. "
             f"It has: {', '.join(s.name for s in structures) or 'none'}."
         )
     return chosen

@@ -20,7 +20,7 @@ class CalculationGrid:
     wanted: tuple[slice, slice, slice]
 
     def cropped(self, values: NDArray) -> NDArray:
-        """Part of an array on the calculation grid that belongs to the wanted lattice."""
+        """Part of an array (nz, ny, nx) on the calculation grid that belongs to the wanted lattice."""
         return values[self.wanted]
 
 

@@ -24,7 +24,7 @@ def radial_frequency_per_mm(shape: tuple[int, int], spacing_mm: tuple[float, flo
 
 
 def transfer(frequency_per_mm: NDArray, width_mm: float) -> NDArray:
-    """Modulation transfer of one exponential term."""
+    """Modulation transfer, in 0..1, of one exponential term at frequencies of any shape."""
     reach = 1.0 + (2.0 * np.pi * width_mm * frequency_per_mm) ** 2
     return 1.0 / (reach * np.sqrt(reach))
 

@@ -93,7 +93,12 @@ def read_ct_curve(path: str | Path) -> CTCurve:
 
 
 def parse_ct_curve(name: str, lines: list[str], *, place: str) -> CTCurve:
-    """Build a curve from the lines of such a CSV file; ``place`` names it in messages."""
+    """Build a curve from the lines of such a CSV file; ``place`` names it in messages.
+
+    Raises
+    ------
+    UnreadableFile : a column is missing, or a value is no number.
+    """
     comments = [line.lstrip("# ").strip() for line in lines if line.startswith("#")]
     table = csv.DictReader(io.StringIO("\n".join(line for line in lines if line.strip() and not line.startswith("#"))))
     try:

@@ -238,7 +238,12 @@ def integer(dataset: Dataset, keyword: str) -> int | None:
 
 
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    """Items of a sequence, empty if it is absent."""
+    """Items of a sequence, empty if it is absent.
+
+    Raises
+    ------
+    UnreadableFile : the element is there but no sequence.
+    """
     value = element_value(dataset, keyword)
     if value is not None and not isinstance(value, Sequence):
         raise UnreadableFile(f"{label(dataset)}: {keyword} is no sequence. Export it again.")

@@ -138,7 +138,12 @@ class Grid:
         return bool(np.abs(self.index_to_position(corners) - other.index_to_position(corners)).max() <= tolerance_mm)
 
     def with_values(self, values: NDArray) -> Self:
-        """Return a grid of the same kind and geometry with other samples of the same shape."""
+        """Return a grid of the same kind and geometry with other samples (nz, ny, nx).
+
+        Raises
+        ------
+        UnsupportedGeometry : the samples have another shape.
+        """
         if np.shape(values) != self.shape:
             raise UnsupportedGeometry(f"Expected values of shape {self.shape}, found {np.shape(values)}.")
         return replace(self, values=values)

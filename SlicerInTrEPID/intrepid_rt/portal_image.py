@@ -68,5 +68,5 @@ class PortalImage:
         return np.where(inside, sampled.reshape(inside.shape), outside)
 
     def with_values(self, values: NDArray, *, unit: str | None = None) -> "PortalImage":
-        """Return an image of the same geometry with other samples."""
+        """Return an image of the same geometry with other samples (rows, columns)."""
         return replace(self, values=values, unit=self.unit if unit is None else unit)

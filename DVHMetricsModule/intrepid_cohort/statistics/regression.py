@@ -85,6 +85,10 @@ def backward_elimination(
     """Fit, leave out the variable of the highest p value above ``keep_p``, and so on; at least one stays.
 
     P values of the last fit are too small, because the variables were chosen on the same data.
+
+    Raises
+    ------
+    InvalidSetting : ``keep_p`` is not between 0 and 1.
     """
     if not 0 < keep_p < 1:
         raise InvalidSetting(f"keep_p is {keep_p}; expected between 0 and 1.")

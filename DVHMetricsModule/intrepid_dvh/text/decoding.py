@@ -47,7 +47,13 @@ def decoded(path: Path, options: Options) -> str:
 
 
 def decoded_bytes(raw: bytes, path: Path, options: Options) -> str:
-    """Return bytes as text, as :func:`decoded`; ``path`` names them in messages."""
+    """Return bytes as text, as :func:`decoded`; ``path`` names them in messages.
+
+    Raises
+    ------
+    InvalidSetting : the encoding asked for does not exist.
+    UnreadableFile : the bytes are not in that encoding; the message names the line.
+    """
     wanted = (options.encoding or "").lower()
     encoding = _ALIASES.get(wanted, wanted) or _guessed(raw)
     if raw.startswith(b"\xef\xbb\xbf"):

@@ -21,7 +21,12 @@ def looks_like_mirada(text: str) -> bool:
 
 
 def read_mirada(source: Source, options: Options) -> list[DVH]:
-    """Read an export of Mirada; the kind of table is told by its shape, a differential one holds volume per bin."""
+    """Read an export of Mirada; the kind of table is told by its shape, a differential one holds volume per bin.
+
+    Raises
+    ------
+    UnreadableFile : no line of titles, or a row that does not fit; the message names the line.
+    """
     index = next((i for i, line in enumerate(source.lines) if _TITLE.match(line.text.partition("\t")[0])), None)
     if index is None:
         raise source.fail(source.lines[0], "a line with titles such as 'PTV (123.4cm³)'")

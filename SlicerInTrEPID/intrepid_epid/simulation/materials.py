@@ -140,6 +140,12 @@ def linear_attenuation_per_cm(density_g_cc: ArrayLike, energy_mev: float) -> Flo
 def stopping_power_mev_cm2_g(material: str, energy_mev: ArrayLike, *, kind: str = "collision") -> FloatArray:
     """Return the electron mass stopping power in MeV cm2/g; ``kind`` is ``collision`` or ``radiative`` (NIST ESTAR).
 
+    Raises
+    ------
+    InvalidSetting : the table has no such material.
+
+    Examples
+    --------
     >>> float(stopping_power_mev_cm2_g("water", 1.0).round(3))
     1.849
     """

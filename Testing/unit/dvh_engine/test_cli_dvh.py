@@ -96,7 +96,7 @@ def test_text_for_people(files: tuple[Path, Path], capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--roi", "Nobody"], "has no structure nobody. It has: PTV, Far, Empty."),
+        (["--roi", "Nobody"], "has no structure Nobody. It has: PTV, Far, Empty."),
         (["--prescription-gy", "-1"], "expected a dose in Gy above 0"),
         (["--fractions", "0"], "expected at least 1"),
         (["--curves", "curves.xls"], "written as .csv or .json"),
