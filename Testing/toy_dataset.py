@@ -5,6 +5,7 @@ Every image is a rectangle behind water of one thickness: the portal dose is tha
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ def write_toy_dataset(
     seed: int = 0,
     energy: str = "6 MV",
     thicknesses: Sequence[float] = (0.0, 5.0, 10.0, 20.0, 30.0),
+    with_field: bool = False,
 ) -> Manifest:
     """Write a dataset, every pair its own phantom and plan."""
     rng = np.random.default_rng(seed)
@@ -55,6 +57,8 @@ def write_toy_dataset(
         half_x, half_y = (shares * size * pixel_mm / 2).tolist()
         thickness, meterset = float(thicknesses[number % len(thicknesses)]), float(rng.uniform(50, 200))
         arrays = toy_arrays(half_x, half_y, thickness, meterset, size=size, pixel_mm=pixel_mm)
+        if with_field:
+            arrays = replace(arrays, field_map=(arrays.physics_gy > 0.5 * arrays.physics_gy.max()).astype(np.float32))
         name = f"toy_{number:03d}"
         file = f"pairs/{name}.npz"
         area = 4 * half_x * half_y / 100

@@ -1,4 +1,4 @@
-"""``intrepid predict``: portal dose images from EPID images alone."""
+"""``intrepid predict``: portal dose images from EPID images and what is known about them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,24 +8,40 @@ import click
 from intrepid_cli.console import DONE, json_option, report
 
 if TYPE_CHECKING:
+    from intrepid_cli.verification.planned_images import PlannedImage
     from intrepid_epid.machine_profile import MachineProfile
     from intrepid_epid.networks.portal_dose_model import PortalDoseModel
+    from intrepid_epid.portal_reader import PortalFrame
+
+_PATH = click.Path(path_type=Path)
 
 
 @click.command("predict")
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--machine", required=True, type=click.Path(path_type=Path), help="Machine profile.")
-@click.option("--out", "out_dir", required=True, type=click.Path(path_type=Path), help="Folder for the portal doses.")
+@click.argument("images", nargs=-1, required=True, type=_PATH)
+@click.option("--machine", required=True, type=_PATH, help="Machine profile.")
+@click.option("--out", "out_dir", required=True, type=_PATH, help="Folder for the portal doses.")
 @click.option("--model", "model_name", default="physics", show_default=True, help="physics, or a network's name.")
-@click.option("--meterset-mu", type=click.FloatRange(min=0, min_open=True), help="Monitor units, if images lack them.")
+@click.option("--study", "study_dir", type=_PATH, help="Folder with the plan and CT of the images.")
+@click.option("--plan", type=_PATH, help="RTPLAN of the images; the CT then stays unknown.")
+@click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
+@click.option("--meterset-mu", type=click.FloatRange(min=0, min_open=True), help="Monitor units, whatever files state.")
 @json_option
 def command(
-    images: tuple[Path, ...], machine: Path, out_dir: Path, model_name: str, meterset_mu: float | None, as_json: bool
+    images: tuple[Path, ...],
+    machine: Path,
+    out_dir: Path,
+    model_name: str,
+    study_dir: Path | None,
+    plan: Path | None,
+    ct_curve: Path | None,
+    meterset_mu: float | None,
+    as_json: bool,
 ) -> int:
-    """Turn RTIMAGE files into portal dose images (Gy, NRRD) by the machine profile, without knowing the patient.
+    """Turn RTIMAGE files, or the images of one study folder, into portal dose images (Gy, NRRD).
 
-    A network also writes the half-width of its 95 % band per pixel; outside what it was trained on, the physics answers
-    and the warnings say why.
+    The more is known the better: the plan tells monitor units and field, the CT what the beam has crossed. Images are
+    matched to beams as in 'intrepid reconstruct'. A network also writes the half-width of its 95 % band per pixel;
+    outside what it was trained on, the physics answers and the warnings say why.
     """
     from intrepid_cli.needed import needed
     from intrepid_epid.machine_profile import load_profile
@@ -37,47 +53,87 @@ def command(
         needed("torch", "safetensors", purpose="Predicting by a network", extra="nn")
     model = portal_dose_model(model_name)
     profile = load_profile(machine)
-    if len({path.stem for path in images}) < len(images):
+    found = _found(images, study_dir, plan)
+    if len({path.stem for path, _ in found}) < len(found):
         raise AmbiguousInput("Two images have the same file name, so their results would overwrite each other.")
     with staged_folder(out_dir) as stage:
-        results = [_predicted(path, model, profile, meterset_mu, stage, out_dir) for path in images]
-    lines = [
-        f"{r['portal_dose']}: maximum {r['max_gy']:.3f} Gy +- {r['uncertainty_percent']:.1f} % ({r['model']})"
-        for r in results
-    ]
-    report({"images": results, "machine": profile.machine, "model": model.name}, "\n".join(lines), as_json=as_json)
+        results = [
+            _predicted(path, planned, model, profile, meterset_mu, ct_curve, stage, out_dir) for path, planned in found
+        ]
+    report(
+        {"images": results, "machine": profile.machine, "model": model.name},
+        "\n".join(line for result in results for line in _lines(result)),
+        as_json=as_json,
+    )
     return DONE
+
+
+def _found(
+    images: tuple[Path, ...], study_dir: Path | None, plan: Path | None
+) -> "list[tuple[Path, PlannedImage | None]]":
+    """Image files, each with its beam if a plan was given."""
+    from intrepid_cli.verification.planned_images import images_of_study, images_with_plan
+    from intrepid_rt.errors import InvalidSetting
+
+    folders = [path for path in images if path.is_dir()]
+    if folders and (len(images) > 1 or study_dir or plan):
+        raise InvalidSetting("Give either one study folder alone, or image files with --study or --plan.")
+    if study_dir and plan:
+        raise InvalidSetting("--study and --plan exclude each other: the study has its own plan.")
+    if folders:
+        return [(one.file.path, one) for one in images_of_study(folders[0])]
+    if study_dir or plan:
+        return [(one.file.path, one) for one in images_with_plan(images, study_dir=study_dir, plan=plan)]
+    return [(path, None) for path in images]
+
+
+def _lines(result: dict) -> list[str]:
+    mu, ct = result["meterset_mu"], "CT known" if result["ct"] == "known" else "CT unknown"
+    told = f"{mu:g} MU {result['meterset_from']}" if mu else "MU unknown"
+    first = (
+        f"{result['portal_dose']}: maximum {result['max_gy']:.3f} Gy +- {result['uncertainty_percent']:.1f} % "
+        f"({result['model']}; {told}, {ct})"
+    )
+    return [first, *(f"  Warning: {warning}" for warning in result["warnings"])]
 
 
 def _predicted(
     path: Path,
+    planned: "PlannedImage | None",
     model: "PortalDoseModel",
     profile: "MachineProfile",
     meterset_mu: float | None,
+    ct_curve: Path | None,
     stage: Path,
     out_dir: Path,
 ) -> dict[str, object]:
     """Predict one image and write its files into ``stage``."""
-    from intrepid_cli.verification.suitability import beyond_validity
+    from intrepid_cli.verification.planned_images import patient_of
+    from intrepid_cli.verification.suitability import beyond_validity, refuse_unsuitable, refuse_unusable_image
+    from intrepid_epid.image_corrections import corrected
     from intrepid_epid.networks.portal_dose_model import exposure_of
     from intrepid_epid.portal_dose_file import write_portal_dose
     from intrepid_epid.portal_reader import read_portal_image
-    from intrepid_rt.errors import MissingObject, UnusableInput
 
     frame = read_portal_image(path)
-    if frame.is_relative:
-        raise UnusableInput(f"{path.name} holds relative signal only, which the profile cannot turn into Gy.")
-    if not (frame.repaired.values > 0).any():
-        raise MissingObject(f"{path.name} shows no signal. Give an image taken with the beam on.")
-    exposure = exposure_of(frame, profile, meterset_mu=meterset_mu)
+    refuse_unusable_image(frame, path.name, profile)
+    if planned is not None:
+        refuse_unsuitable(planned.beam, frame, path.name, profile)
+    patient, notes = patient_of(planned, profile, ct_curve) if planned else (None, ())
+    meterset, source = (meterset_mu, "by hand") if meterset_mu else _stated_meterset(planned, frame)
+    frame = corrected(frame, profile, meterset_mu=meterset)
+    beam = planned.beam if planned else None
+    exposure = exposure_of(frame, profile, meterset_mu=meterset, beam=beam, patient=patient)
     prediction = model.predict(exposure)
     names = {"portal_dose": f"{path.stem}_portal_dose.nrrd"}
     write_portal_dose(prediction.dose, stage / names["portal_dose"])
     if prediction.half_width_gy is not None:
         names["half_width"] = f"{path.stem}_half_width.nrrd"
         write_portal_dose(prediction.half_width_gy, stage / names["half_width"])
-    warnings = [*frame.warnings, *prediction.warnings]
-    warnings += beyond_validity(exposure.signal, profile, meterset_mu=exposure.meterset_mu)
+    warnings = [*frame.warnings, *notes, *prediction.warnings]
+    warnings += beyond_validity(exposure.signal, profile, meterset_mu=meterset)
+    if planned is not None and planned.file.link == "matched":
+        warnings.append(f"The image does not name its beam; it was matched to {planned.beam.name}: {planned.file.how}.")
     if frame.machine and frame.machine != profile.machine:
         warnings.append(f"The image is from machine {frame.machine}, the profile from {profile.machine}.")
     return {
@@ -86,5 +142,15 @@ def _predicted(
         "max_gy": float(prediction.dose.values.max()),
         "uncertainty_percent": prediction.uncertainty_percent,
         "model": prediction.model,
+        "beam": beam.name if beam else None,
+        "meterset_mu": exposure.meterset_mu,
+        "meterset_from": source if exposure.meterset_mu else "unknown",
+        "ct": "known" if patient is not None else "unknown",
         "warnings": warnings,
     }
+
+
+def _stated_meterset(planned: "PlannedImage | None", frame: "PortalFrame") -> tuple[float | None, str]:
+    from intrepid_cli.verification.planned_images import planned_meterset
+
+    return planned_meterset(planned, frame) if planned else (frame.meterset_mu, "from the image")

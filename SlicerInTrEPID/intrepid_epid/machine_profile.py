@@ -1,6 +1,7 @@
 """The machine profile: everything that was measured or stated about one treatment machine and its imager."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import msgspec
@@ -95,6 +96,12 @@ class MachineProfile(msgspec.Struct, frozen=True, kw_only=True):
         content = msgspec.to_builtins(self)
         del content["quality"]
         return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+
+    @property
+    def megavolts(self) -> float | None:
+        """The number in the name of the energy, e.g. 6 of "6 MV FFF"; None without one."""
+        found = re.search(r"\d+(\.\d+)?", self.energy)
+        return float(found[0]) if found else None
 
     @property
     def n_fields(self) -> int:

@@ -64,7 +64,7 @@ def transit_portal_doses(
     in_beam = np.sum([np.tensordot(a, t, axes=2) for a, t in zip(arriving, thickness, strict=True)], axis=0)
     # An image without signal still needs numbers, which then multiply nothing.
     mean_thickness = in_beam / total if total > 0 else thickness[0].mean(axis=(0, 1))
-    scatter = _scatter(fluence, middle, mean_thickness) / open_reading[:, None, None]
+    scatter = all_scatter(fluence, middle, float(mean_thickness.sum())) / open_reading[:, None, None]
     share = [float(a.sum()) / total if total > 0 else 0.0 for a in arriving]
     # Scatter is linear in the fluence, whose first estimate still contained the scatter itself.
     primary = [np.clip(c - part * scatter[0], 0, None) for c, part in zip(calibrated, share, strict=True)]
@@ -88,13 +88,20 @@ def transit_portal_doses(
     return made
 
 
-def _scatter(fluence: PortalImage, beam: PrimaryBeam, mean_thickness: NDArray) -> NDArray:
+def all_scatter(fluence: PortalImage, beam: PrimaryBeam, mean_thickness_g_cm2: float) -> NDArray:
+    """Return the readings (2, rows, columns) of panel and water from photons scattered in the patient.
+
+    Parameters
+    ----------
+    fluence : PortalImage
+        What would arrive at the imager without the patient, in any unit; readings are per such unit.
+    """
     at_isocentre = fluence.with_values(fluence.values * fluence.magnification**2)
     once = single_scatter(beam, at_isocentre, fluence, readings_gy_cm2)
     lit = np.count_nonzero(fluence.values > 0.5 * fluence.values.max())
     row_mm, column_mm = fluence.pixel_spacing_mm
     side_cm = np.sqrt(lit * row_mm * column_mm) / fluence.magnification / 10
-    return once * multiple_scatter_factor(float(mean_thickness.sum()), float(side_cm))[:, None, None]
+    return once * multiple_scatter_factor(mean_thickness_g_cm2, float(side_cm))[:, None, None]
 
 
 def _reshaping(geometry: PortalImage, beam: PrimaryBeam, hardened: NDArray) -> NDArray:

@@ -35,6 +35,7 @@ class PortalHeader:
     instance_number: int | None = None
     n_frames: int = 1
     meterset_weights: tuple[float, float] | None = None  # cumulative, at start and end of the image
+    peak_voltage_mv: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,14 @@ def portal_header(dataset: Dataset) -> PortalHeader:
         instance_number=integer(dataset, "InstanceNumber"),
         n_frames=max(integer(dataset, "NumberOfFrames") or 1, 1),
         meterset_weights=_meterset_weights(dataset),
+        peak_voltage_mv=_peak_voltage_mv(dataset),
     )
+
+
+def _peak_voltage_mv(dataset: Dataset) -> float | None:
+    """KVP of the exposures or of the image; None if not stated, or too low to be kilovolts of any beam."""
+    stated = [number(item, "KVP") for item in (*items(dataset, "ExposureSequence"), dataset)]
+    return next((kilovolts / 1000 for kilovolts in stated if kilovolts is not None and kilovolts > 40), None)
 
 
 def _meterset_weights(dataset: Dataset) -> tuple[float, float] | None:

@@ -57,6 +57,17 @@ def scan(folder: str | Path) -> list[Study]:
     if not paths:
         what = "is empty" if folder.is_dir() else "is no folder"
         raise MissingObject(f"{folder} {what}; expected DICOM files of a treatment. Check the path.")
+    return scan_files(paths, place=str(folder))
+
+
+def scan_files(paths: list[Path], *, place: str) -> list[Study]:
+    """Link these files as :func:`scan` does; of two copies of one object the first is taken.
+
+    Raises
+    ------
+    MissingObject
+        None is a DICOM object of radiotherapy or CT; the message names ``place``.
+    """
     patients: dict[str, _Found] = defaultdict(_Found)
     raw, paths = _raw_frames(paths)
     strangers: list[tuple[Path, str]] = []
@@ -73,7 +84,7 @@ def scan(folder: str | Path) -> list[Study]:
     strangers += _give_to_their_plan(raw, patients)
     studies = [_study(patient_id, found, strangers) for patient_id, found in patients.items()]
     if not studies:
-        raise MissingObject(f"{folder} holds no DICOM object: {len(paths)} file(s), for example {strangers[0][1]}")
+        raise MissingObject(f"{place} holds no DICOM object: {len(paths)} file(s), for example {strangers[0][1]}")
     return studies
 
 

@@ -4,7 +4,7 @@
 
 ``DIR`` holds one folder per case as the converter writes it (``study/``, ``open_fields/``, ``truth/``). One profile is
 commissioned from all open-field folders together; nothing else of the cases is used for computing. Each model answers
-from the image alone, from the image with its monitor units, and with the CT as in ``intrepid reconstruct``.
+from the image alone, with its monitor units, with its plan, and with plan and CT, all by ``intrepid predict``.
 
 Definition: reference = Monte Carlo portal dose, evaluated = predicted, norm = maximum of the reference, 10 % cut,
 distances at the isocentre plane; "mean >90 %" is the error of the mean over pixels above 90 % of the maximum; the
@@ -16,26 +16,14 @@ import contextlib
 import io
 import json
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from intrepid_cli.main import run
 from intrepid_cli.verification.comparison import at_isocentre
-from intrepid_epid.beam_model import beam_model
-from intrepid_epid.image_grid import binned
-from intrepid_epid.machine_profile import load_profile
-from intrepid_epid.networks.network_model import portal_dose_model
-from intrepid_epid.networks.portal_dose_model import exposure_of
 from intrepid_epid.portal_dose_file import read_portal_dose
-from intrepid_epid.portal_reader import read_portal_image
-from intrepid_epid.transit import PrimaryBeam, anatomy_of
-from intrepid_epid.transit_portal_dose import transit_portal_dose
 from intrepid_gamma import gamma_index
-from intrepid_rt.beam_frame import beam_frame
-from intrepid_rt.ct_curve import read_ct_curve
-from intrepid_rt.dicom_ct import read_ct
 from intrepid_rt.dicom_plan import read_plan
 from intrepid_rt.portal_image import PortalImage
 
@@ -76,38 +64,21 @@ def answers(
     case: Path, profile: str, model: str, out: Path, curve_path: Path
 ) -> dict[str, tuple[dict[str, float], str]]:
     """Judge what a model says to one case: by answer, the numbers and who answered."""
-    name = case.name
-    truth = read_portal_dose(case / "truth" / f"{name}_portal_dose.nrrd", **WHERE)
+    study = case / "study"
+    truth = read_portal_dose(case / "truth" / f"{case.name}_portal_dose.nrrd", **WHERE)
+    image = str(next(study.glob("RTIMAGE_*.dcm")))
+    ways = {
+        "image": [image],
+        "image, MU": [image, "--meterset-mu", str(read_plan(study / "RTPLAN.dcm").beams[0].meterset_mu)],
+        "image, plan": [image, "--plan", str(study / "RTPLAN.dcm")],
+        "image, plan, CT": [str(study), "--ct-curve", str(curve_path)],
+    }
     found = {}
-    image = str(next((case / "study").glob("RTIMAGE_*.dcm")))
-    for answer, options in {"image": [], "image, MU": ["--meterset-mu", "100"]}.items():
-        start = ["predict", image, "--machine", profile, "--model", model, "--out", str(out), *options]
-        said = told(start)["images"][0]
+    for answer, options in ways.items():
+        said = told(["predict", *options, "--machine", profile, "--model", model, "--out", str(out)])["images"][0]
         half = read_portal_dose(said["half_width"], **WHERE) if "half_width" in said else None
         found[answer] = (judged(truth, read_portal_dose(said["portal_dose"], **WHERE), half), said["model"])
-    dose, half, by = known_patient(case / "study", Path(image), profile, model, curve_path)
-    found["image, MU, CT"] = (judged(truth, dose, half), by)
     return found
-
-
-def known_patient(
-    study: Path, image: Path, profile_path: str, name: str, curve_path: Path
-) -> tuple[PortalImage, PortalImage | None, str]:
-    """Portal dose as ``reconstruct`` makes it, by physics or by a network that is told the CT."""
-    profile, frame = load_profile(profile_path), read_portal_image(image)
-    ct, beam = read_ct(sorted(study.glob("CT_*.dcm"))), read_plan(study / "RTPLAN.dcm").beams[0]
-    density = ct.with_values(read_ct_curve(curve_path).density(ct.values).astype(np.float32))
-    point = beam.control_points[0]
-    geometry = beam_frame(point.gantry_angle_deg, point.isocentre_lps_mm)
-    way = PrimaryBeam(anatomy_of(density), beam_model(profile).spectrum, geometry)
-    signal = binned(frame.repaired)
-    if name == "physics":
-        return transit_portal_dose(signal, profile, way).total_gy, None, "physics"
-    thickness = way.thickness_g_cm2(way.pixel_positions_lps_mm(signal)).sum(axis=-1)
-    exposure = exposure_of(frame, profile, meterset_mu=beam.meterset_mu)
-    told_ct = replace(exposure, thickness_g_cm2=signal.with_values(thickness, unit="g/cm2"))
-    prediction = portal_dose_model(name).predict(told_ct)
-    return prediction.dose, prediction.half_width_gy, prediction.model
 
 
 def table(rows: dict[str, dict[str, tuple[dict[str, float], str]]]) -> str:

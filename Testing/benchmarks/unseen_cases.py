@@ -7,8 +7,8 @@
 
 The set has 32 pairs on eight phantoms of the kinds of the Monte Carlo reference cases, none of them the same and none
 in the training set; scatter in its truth is a photon Monte Carlo, in the physics under test an integral over single
-scatter. Two answers are compared: with the phantom's CT, and from the image alone. Networks are judged on the same
-folder by 'intrepid dataset build' and 'intrepid evaluate'.
+scatter. Four answers are compared: with the phantom's CT, with the plan, with the monitor units, from the image alone.
+Networks are judged on the same folder by 'intrepid dataset build' and 'intrepid evaluate'.
 
 Definition: reference = simulated portal dose, evaluated = ours, distances at the isocentre plane, norm = maximum of the
 reference, 10 % cut; the mean is over pixels above 90 % of the maximum.
@@ -18,38 +18,39 @@ import argparse
 import csv
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from intrepid_cli.verification.comparison import at_isocentre
 from intrepid_epid.beam_model import beam_model
-from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import MachineProfile, load_profile
-from intrepid_epid.portal_dose import open_portal_dose
+from intrepid_epid.networks.physics_model import PhysicsModel
+from intrepid_epid.networks.portal_dose_model import exposure_of
 from intrepid_epid.portal_reader import read_portal_image
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
-from intrepid_epid.transit_portal_dose import transit_portal_dose
 from intrepid_gamma import gamma_index
 from intrepid_rt.beam_frame import beam_frame
 from intrepid_rt.ct_curve import read_ct_curve
 from intrepid_rt.dicom_ct import read_ct
 from intrepid_rt.dicom_plan import read_plan
+from intrepid_rt.plan import Beam
 from intrepid_rt.portal_image import PortalImage
 
 CRITERIA = ((3, 3), (2, 2))
-ANSWERS = ("with CT", "image only")
+ANSWERS = ("with CT", "with plan", "with MU", "image only")
 
 
-def beams_of(folder: Path, profile: MachineProfile, curve_path: Path) -> Iterator[tuple[int, PrimaryBeam]]:
-    """Yield every beam of a phantom's plan by its number."""
+def beams_of(folder: Path, profile: MachineProfile, curve_path: Path) -> Iterator[tuple[Beam, PrimaryBeam]]:
+    """Yield every beam of a phantom's plan, and its way through the phantom."""
     ct = read_ct(sorted(folder.glob("CT_*.dcm")))
     density = ct.with_values(read_ct_curve(curve_path).density(ct.values).astype(np.float32))
     anatomy = anatomy_of(density)
     for beam in read_plan(folder / "RTPLAN.dcm").beams:
         point = beam.control_points[0]
         frame = beam_frame(point.gantry_angle_deg, point.isocentre_lps_mm)
-        yield beam.number, PrimaryBeam(anatomy, beam_model(profile).spectrum, frame)
+        yield beam, PrimaryBeam(anatomy, beam_model(profile).spectrum, frame)
 
 
 def judged(reference: PortalImage, evaluated: PortalImage) -> list[float]:
@@ -65,13 +66,18 @@ def evaluate(folder: Path, profile: MachineProfile, split: str) -> dict[str, dic
     results: dict[str, dict[str, list[list[float]]]] = {answer: defaultdict(list) for answer in ANSWERS}
     rows = list(csv.DictReader((folder / "pairs.csv").read_text(encoding="utf-8").splitlines()))
     for phantom in dict.fromkeys(row["phantom"] for row in rows if row["split"] == split):
-        beams = dict(beams_of(folder / phantom, profile, folder / "open_fields" / "ct_curve.csv"))
+        curve = folder / "open_fields" / "ct_curve.csv"
+        beams = {beam.number: (beam, way) for beam, way in beams_of(folder / phantom, profile, curve)}
         for row in (one for one in rows if one["phantom"] == phantom):
             frame = read_portal_image(folder / row["image"])
-            signal, truth = binned(frame.repaired), read_portal_image(folder / row["portal_dose"]).image
-            with_ct = transit_portal_dose(signal, profile, beams[frame.beam_number or 0]).total_gy
-            for answer, dose in zip(ANSWERS, (with_ct, open_portal_dose(signal, profile)), strict=True):
-                found = judged(truth, dose)
+            truth = read_portal_image(folder / row["portal_dose"]).image
+            beam, way = beams[frame.beam_number or 0]
+            told = exposure_of(frame, profile, meterset_mu=beam.meterset_mu, beam=beam, patient=way)
+            with_plan = replace(told, patient=None)
+            with_meterset = replace(with_plan, open_share=None)
+            ways = (told, with_plan, with_meterset, replace(with_meterset, meterset_mu=None))
+            for answer, exposure in zip(ANSWERS, ways, strict=True):
+                found = judged(truth, PhysicsModel().predict(exposure).dose)
                 results[answer][row["family"]].append(found)
                 print(f"{row['id']:<40} {answer:<10} " + " ".join(f"{value:7.2f}" for value in found), flush=True)
     return results

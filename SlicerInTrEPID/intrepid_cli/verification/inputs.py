@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from intrepid_cli.verification.settings import VerificationSettings
 from intrepid_cli.verification.suitability import refuse_unsuitable
 from intrepid_epid.delivery.frames import FrameSeries
 from intrepid_epid.delivery.reading import read_frames
+from intrepid_epid.image_corrections import corrected
 from intrepid_epid.machine_profile import MachineProfile, load_profile
 from intrepid_epid.portal_reader import PortalFrame, read_portal_image
 from intrepid_rt.beam_frame import BeamFrame
@@ -77,8 +79,8 @@ def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:
     profile = load_profile(settings.machine) if settings.machine else None
     ct = read_ct_series(selection.ct.paths)
     structures = read_structure_set(selection.structure_set.path) if selection.structure_set else None
-    curve, curve_note = _curve(settings, profile)
-    density, density_notes = _density(ct.grid, curve, structures)
+    curve, curve_note = curve_of(settings.ct_curve, profile)
+    density, density_notes = density_of(ct.grid, curve, structures)
     frames = {
         number: read_frames([file.path for file in files])
         for number, files in selection.frames.items()
@@ -90,6 +92,12 @@ def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:
     )
     for (beam, frame), (_, image) in zip(beams, selection.beams, strict=True):
         refuse_unsuitable(beam, frame, image.path.name, profile)
+    if profile is not None:
+        # Frames of an arc were taken at many angles: what their sum would need is no one correction.
+        beams = tuple(
+            (beam, frame if beam.is_arc else corrected(frame, profile, meterset_mu=beam.meterset_mu))
+            for beam, frame in beams
+        )
     planned, dose_notes = _planned(selection, plan)
     if ct.patient_position and ct.patient_position != plan.patient_position:
         dose_notes += (f"The CT was taken {ct.patient_position}, the plan treats {plan.patient_position}.",)
@@ -97,9 +105,10 @@ def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:
     return Inputs(selection, plan, ct, curve, density, structures, beams, planned, profile, notes, frames=frames)
 
 
-def _curve(settings: VerificationSettings, profile: MachineProfile | None) -> tuple[CTCurve, tuple[str, ...]]:
-    if settings.ct_curve:
-        return read_ct_curve(settings.ct_curve), ()
+def curve_of(ct_curve: Path | None, profile: MachineProfile | None) -> tuple[CTCurve, tuple[str, ...]]:
+    """Return the CT curve that was given, else that of the profile, else the generic one with a note."""
+    if ct_curve:
+        return read_ct_curve(ct_curve), ()
     if profile is not None and profile.ct_curve:
         points = [(p.hu, p.density_g_cc, p.relative_electron_density) for p in profile.ct_curve]
         hu, density, electrons = np.array(points).T
@@ -107,7 +116,7 @@ def _curve(settings: VerificationSettings, profile: MachineProfile | None) -> tu
     return default_ct_curve(), ("No CT curve was given: the generic one is used. Give the scanner's with --ct-curve.",)
 
 
-def _density(ct: Grid, curve: CTCurve, structures: StructureSet | None) -> tuple[Grid, tuple[str, ...]]:
+def density_of(ct: Grid, curve: CTCurve, structures: StructureSet | None) -> tuple[Grid, tuple[str, ...]]:
     """Mass density of the CT; what lies outside the patient outline (couch of the scanner, mask) counts as air."""
     density = curve.density(ct.values).astype(np.float32)
     notes = []

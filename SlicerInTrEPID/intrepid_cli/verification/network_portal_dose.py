@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.networks.portal_dose_model import PortalDoseModel, exposure_of
 from intrepid_epid.portal_reader import PortalFrame
@@ -50,9 +49,7 @@ def by_network(
     UnusableInput
         The network is for another energy or panel.
     """
-    exposure = exposure_of(frame, profile, meterset_mu=meterset_mu)
-    thickness = beam.thickness_g_cm2(beam.pixel_positions_lps_mm(binned(frame.repaired))).sum(axis=-1)
-    prediction = model.predict(replace(exposure, thickness_g_cm2=exposure.signal.with_values(thickness, unit="g/cm2")))
+    prediction = model.predict(exposure_of(frame, profile, meterset_mu=meterset_mu, patient=beam))
     if prediction.model != model.name:
         # With the patient known, the physics behind him is better than the one the network fell back to.
         return physics, (prediction.warnings[0],)

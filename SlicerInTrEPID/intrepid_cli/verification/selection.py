@@ -45,12 +45,12 @@ def select(studies: list[Study], assigned: Sequence[tuple[int, str]] = ()) -> Se
     study, by_hand = with_assignments(_study(studies), assigned)
     plan = _plan(study)
     beams = _imaged_beams(study, plan)
-    structure_set, notes = _structure_set(study, plan)
-    ct = _ct(study, plan, structure_set)
+    structure_set, notes = structure_set_of(study, plan)
+    ct = ct_of(study, plan, structure_set)
     doses, planned_reason = _doses(study, plan)
     if len(doses) > 1:
         notes += (f"No total dose of the plan was found: the planned dose is the sum of its {len(doses)} beam doses.",)
-    _check_frames(plan, ct, structure_set, doses)
+    check_frames(plan, ct, structure_set, doses)
     firsts = tuple((beam, files[0]) for beam, files in beams)
     frames = {beam.number: files for beam, files in beams}
     return Selection(study, plan, firsts, ct, structure_set, doses, planned_reason, (*by_hand, *notes), frames)
@@ -165,7 +165,8 @@ def _are_frames(images: list[PortalFile], beam: Beam) -> bool:
     return len(metersets) == len(headers) and sum(metersets) <= 1.1 * (beam.meterset_mu or 0.0)
 
 
-def _structure_set(study: Study, plan: PlanFile) -> tuple[StructureSetFile | None, tuple[str, ...]]:
+def structure_set_of(study: Study, plan: PlanFile) -> tuple[StructureSetFile | None, tuple[str, ...]]:
+    """Return the structures that the plan names, or the only ones in its frame of reference, with notes."""
     wanted = plan.plan.referenced_structure_set_uid
     named = [s for s in study.structure_sets if s.sop_instance_uid == wanted]
     if named:
@@ -179,7 +180,14 @@ def _structure_set(study: Study, plan: PlanFile) -> tuple[StructureSetFile | Non
     return None, (f"The plan's structure set is missing ({found}): no DVH, no constraints, gamma not limited to BODY.",)
 
 
-def _ct(study: Study, plan: PlanFile, structure_set: StructureSetFile | None) -> CTFiles:
+def ct_of(study: Study, plan: PlanFile, structure_set: StructureSetFile | None) -> CTFiles:
+    """Return the CT that the structures were drawn on, or the only one in the plan's frame of reference.
+
+    Raises
+    ------
+    MissingObject, AmbiguousInput
+        None, or several.
+    """
     if not study.ct_series:
         raise MissingObject("No CT was found. Add the planning CT to the folder.")
     if structure_set is not None and structure_set.ct_series_uid:
@@ -210,9 +218,15 @@ def _doses(study: Study, plan: PlanFile) -> tuple[tuple[DoseFile, ...], str]:
     return (), "No RTDOSE in the folder is the total dose of this plan, nor the doses of all its beams."
 
 
-def _check_frames(
+def check_frames(
     plan: PlanFile, ct: CTFiles, structure_set: StructureSetFile | None, doses: tuple[DoseFile, ...]
 ) -> None:
+    """Refuse objects that do not lie in one frame of reference.
+
+    Raises
+    ------
+    FrameOfReferenceMismatch
+    """
     objects = [("RTPLAN", plan.plan.frame_of_reference_uid), ("CT", ct.frame_of_reference_uid)]
     if structure_set is not None:
         objects.append(("RTSTRUCT", structure_set.frame_of_reference_uid))

@@ -1,10 +1,9 @@
 """Whether an image, the beam it shows and the machine profile fit each other: what forbids computing, what to note."""
 
-import re
-
 import numpy as np
 
 from intrepid_epid.commissioning import aperture_of
+from intrepid_epid.image_corrections import refuse_other_energy
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.portal_dose import off_axis_radius_mm
 from intrepid_epid.portal_reader import PortalFrame
@@ -33,12 +32,8 @@ def refuse_unsuitable(beam: Beam, frame: PortalFrame, file_name: str, profile: M
         raise MissingObject(f"{file_name} shows no signal for beam {beam.name}. Give the image taken during treatment.")
     if profile is None:
         return
-    if frame.is_relative:
-        raise UnusableInput(
-            f"{file_name} holds relative signal only, which the profile cannot turn into Gy. Export it with its "
-            "calibration, or leave --machine out for a relative result."
-        )
-    planned_mv, profile_mv = beam.control_points[0].nominal_energy_mv, _megavolts(profile.energy)
+    refuse_unusable_image(frame, file_name, profile)
+    planned_mv, profile_mv = beam.control_points[0].nominal_energy_mv, profile.megavolts
     if planned_mv is not None and profile_mv is not None and abs(planned_mv - profile_mv) > 0.1:
         raise UnusableInput(
             f"Beam {beam.name} has {planned_mv:g} MV, the machine profile is for {profile.energy}. Commission that "
@@ -46,10 +41,24 @@ def refuse_unsuitable(beam: Beam, frame: PortalFrame, file_name: str, profile: M
         )
 
 
-def _megavolts(energy: str) -> float | None:
-    """Return the number in the name of an energy, e.g. 6 of "6 MV FFF"; None without one."""
-    found = re.search(r"\d+(\.\d+)?", energy)
-    return float(found[0]) if found else None
+def refuse_unusable_image(frame: PortalFrame, file_name: str, profile: MachineProfile) -> None:
+    """Stop before an image that the profile cannot turn into dose, whatever beam it shows.
+
+    Raises
+    ------
+    MissingObject
+        It shows no signal.
+    UnusableInput
+        Its signal is relative, or it was taken with another energy.
+    """
+    if not (frame.repaired.values > 0).any():
+        raise MissingObject(f"{file_name} shows no signal. Give an image taken with the beam on.")
+    if frame.is_relative:
+        raise UnusableInput(
+            f"{file_name} holds relative signal only, which the profile cannot turn into Gy. Export it with its "
+            "calibration; 'intrepid reconstruct' without --machine gives a relative result."
+        )
+    refuse_other_energy(frame, profile, file_name)
 
 
 def notes_on(

@@ -13,6 +13,7 @@ from intrepid_epid.dataset.pair_file import PairArrays, write_pair
 from intrepid_epid.dataset.registration import shift_px
 from intrepid_epid.dataset.sources import PairSource
 from intrepid_epid.dataset.treatment import KnownTreatment, known_treatment
+from intrepid_epid.image_corrections import corrected, refuse_other_energy
 from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.portal_dose import open_portal_dose, radial_gain
@@ -46,9 +47,11 @@ def make_pair(
     """
     frame = read_portal_image(source.image)
     _refuse(source, frame, profile)
-    signal = binned(frame.repaired)
-    grid = grid_geometry(rules.grid, signal)
+    grid = grid_geometry(rules.grid, frame.repaired)
     known = known_treatment(source.image, grid, profile)
+    meterset_mu = _meterset(source, frame, known)
+    frame = corrected(frame, profile, meterset_mu=meterset_mu)
+    signal = binned(frame.repaired)
     physics = _at(open_portal_dose(signal, profile), grid)
     if np.isnan(physics).any():
         raise UnsupportedGeometry(
@@ -72,7 +75,7 @@ def make_pair(
         file=file,
         sha256=digest,
         sources=source_files(source),
-        meterset_mu=_meterset(source, frame, known),
+        meterset_mu=meterset_mu,
         gantry_angle_deg=frame.image.gantry_angle_deg,
         source_to_image_mm=signal.source_to_image_mm,
         area_cm2=round(area, 2),
@@ -112,6 +115,7 @@ def _refuse(source: PairSource, frame: PortalFrame, profile: MachineProfile) -> 
         raise UnusableInput(
             f"{name} is from machine {frame.machine}, the profile from {profile.machine}. Give its own."
         )
+    refuse_other_energy(frame, profile, name)
     if abs(image.source_to_image_mm - profile.source_to_image_mm) > DISTANCE_TOLERANCE_MM:
         raise UnsupportedGeometry(
             f"{name} was taken {image.source_to_image_mm:g} mm from the source, the profile holds for "

@@ -153,7 +153,11 @@ class NetworkModel:
         return [_NOT_KNOWN[name] for name in self.card.inputs if name not in known]
 
     def _known(self, exposure: Exposure, open_gy: float | None) -> list[str]:
-        given = {"transmission": open_gy is not None, "thickness": exposure.thickness_g_cm2 is not None, "field": False}
+        given = {
+            "transmission": open_gy is not None,
+            "thickness": exposure.patient is not None,
+            "field": exposure.open_share is not None,
+        }
         return [name for name in self.card.inputs if given[name]]
 
     def _seen(self, exposure: Exposure, physics: PortalImage, open_gy: float | None) -> NetworkInput:
@@ -163,7 +167,10 @@ class NetworkModel:
             gain = radial_gain(exposure.signal, exposure.profile.radial_factors)
             image = self._coarse(exposure.signal.with_values(exposure.signal.values * gain))
         thickness = None if exposure.thickness_g_cm2 is None else self._coarse(exposure.thickness_g_cm2)
-        return network_input(image, physics_gy, self.card.inputs, open_gy=open_gy, thickness_g_cm2=thickness)
+        field = None if exposure.open_share is None else self._coarse(exposure.open_share)
+        return network_input(
+            image, physics_gy, self.card.inputs, open_gy=open_gy, thickness_g_cm2=thickness, field_map=field
+        )
 
     def _coarse(self, image: PortalImage) -> NDArray:
         grid = self.card.grid

@@ -1,12 +1,16 @@
 """What every portal dose model takes and gives, whether physics or network."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+from intrepid_epid.aperture import open_share
 from intrepid_epid.dataset.manifest import ImagerPanel
 from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.portal_reader import PortalFrame
+from intrepid_epid.transit import PrimaryBeam
+from intrepid_rt.plan import Beam
 from intrepid_rt.portal_image import PortalImage
 
 
@@ -18,8 +22,10 @@ class Exposure:
     ----------
     signal : PortalImage
         Signal, defects repaired, in the imager plane.
-    thickness_g_cm2 : PortalImage or None
-        Mass thickness of the patient in front of each pixel, on any lattice in the imager plane.
+    patient : PrimaryBeam or None
+        The beam through the anatomy of a CT.
+    open_share : PortalImage or None
+        What the plan's field leaves open, pixel by pixel of ``signal`` (:func:`intrepid_epid.aperture.open_share`).
     panel : ImagerPanel or None
         Which panel took the image.
     """
@@ -27,8 +33,17 @@ class Exposure:
     signal: PortalImage
     profile: MachineProfile
     meterset_mu: float | None = None
-    thickness_g_cm2: PortalImage | None = None
+    patient: PrimaryBeam | None = None
+    open_share: PortalImage | None = None
     panel: ImagerPanel | None = None
+
+    @cached_property
+    def thickness_g_cm2(self) -> PortalImage | None:
+        """Mass thickness of the patient in front of each pixel; None without a CT."""
+        if self.patient is None:
+            return None
+        thickness = self.patient.thickness_g_cm2(self.patient.pixel_positions_lps_mm(self.signal)).sum(axis=-1)
+        return self.signal.with_values(thickness, unit="g/cm2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +78,38 @@ class PortalDoseModel(Protocol):
         """
 
 
-def exposure_of(frame: PortalFrame, profile: MachineProfile, *, meterset_mu: float | None = None) -> Exposure:
-    """Make an exposure of a portal image that was read; ``meterset_mu`` overrules what the image states."""
+def exposure_of(
+    frame: PortalFrame,
+    profile: MachineProfile,
+    *,
+    meterset_mu: float | None = None,
+    beam: Beam | None = None,
+    patient: PrimaryBeam | None = None,
+) -> Exposure:
+    """Make an exposure of a portal image that was read (:func:`intrepid_epid.image_corrections.corrected`).
+
+    Parameters
+    ----------
+    meterset_mu : float, optional
+        Overrules what the image states; for an image that states nothing, that of its beam.
+    beam : Beam, optional
+        The beam of the plan that the image shows.
+    patient : PrimaryBeam, optional
+        That beam through a CT.
+
+    Raises
+    ------
+    UnsupportedGeometry, MissingObject
+        The beam's field cannot be told.
+    """
+    signal = binned(frame.repaired)
     rows, columns = frame.image.values.shape
     row_mm, column_mm = frame.image.pixel_spacing_mm
     return Exposure(
-        signal=binned(frame.repaired),
+        signal=signal,
         profile=profile,
         meterset_mu=frame.meterset_mu if meterset_mu is None else meterset_mu,
+        patient=patient,
+        open_share=None if beam is None else open_share(beam, signal),
         panel=ImagerPanel(frame.vendor, columns * column_mm, rows * row_mm),
     )

@@ -37,6 +37,7 @@ class PortalFrame:
     out_of_field: NDArray
     warnings: tuple[str, ...]
     repaired: PortalImage  # defective pixels replaced by the median of their neighbourhood
+    peak_voltage_mv: float | None = None
 
     @property
     def saturated_fraction(self) -> float:
@@ -106,4 +107,5 @@ def read_portal_image(source: Source) -> PortalFrame:
             out_of_field=lattice.turned(defects.out_of_field),
             warnings=(*geometry.notes, *scale.notes, *defects.warnings, *notes),
             repaired=image.with_values(lattice.turned(defects.repaired)),
+            peak_voltage_mv=header.peak_voltage_mv,
         )

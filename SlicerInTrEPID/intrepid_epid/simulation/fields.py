@@ -38,9 +38,9 @@ def ellipse(semi_x_mm: float, semi_y_mm: float, *, centre: tuple[float, float] =
     return shaped([(centre[0] - half, centre[0] + half)], leaf_mm=NARROW_LEAF_MM, **beam)
 
 
-def irregular(rng: np.random.Generator, **beam: Any) -> Beam:
+def irregular(rng: np.random.Generator, *, scale: float = 1.0, **beam: Any) -> Beam:
     """Return a field whose leaf ends wander, with a block of leaves closed or pulled in on one side."""
-    middle, low, high = _wandering(rng)
+    middle, low, high = _wandering(rng, scale)
     if rng.random() < 0.6:  # an L or a notch
         cut = slice(*np.sort(rng.integers(0, len(middle), 2)))
         share = rng.uniform(0.3, 0.7)
@@ -51,9 +51,9 @@ def irregular(rng: np.random.Generator, **beam: Any) -> Beam:
     return shaped([(low, high)], **beam)
 
 
-def modulated(rng: np.random.Generator, *, segments: int = 7, **beam: Any) -> Beam:
+def modulated(rng: np.random.Generator, *, scale: float = 1.0, segments: int = 7, **beam: Any) -> Beam:
     """Return a sliding window: leaves cross the field at uneven pace, so that the fluence has hills and valleys."""
-    _, low, high = _wandering(rng)
+    _, low, high = _wandering(rng, scale)
     steps = np.linspace(0, 1, segments)[:, None]
     width = (high - low)[None, :]
     gap = width * rng.uniform(0.25, 0.5, (segments, 1)) * rng.uniform(0.8, 1.2, (1, len(low)))
@@ -72,11 +72,11 @@ def shaped(openings: Sequence[Opening], *, leaf_mm: float = LEAF_MM, **beam: Any
     return _beam(list(openings), x, y, leaf_mm, **beam)
 
 
-def _wandering(rng: np.random.Generator) -> tuple[NDArray, NDArray, NDArray]:
-    """Leaf middles and ends of a blob within 9 cm of the axis; closed leaves have both ends at 0."""
+def _wandering(rng: np.random.Generator, scale: float) -> tuple[NDArray, NDArray, NDArray]:
+    """Leaf middles and ends of a blob within about 9 cm of the axis at scale 1; closed leaves have both ends at 0."""
     middle = _middles(LEAF_MM)
     centre_x, centre_y = rng.uniform(-25, 25, 2)
-    half_x, half_y = rng.uniform(20, 60), rng.uniform(20, 65)
+    half_x, half_y = scale * rng.uniform(20, 60), scale * rng.uniform(20, 65)
     open_ = np.abs(middle - centre_y) < half_y
     wander = np.cumsum(rng.normal(0, 2.5, (2, len(middle))), axis=1)
     wander -= wander[:, open_].mean(axis=1, keepdims=True)

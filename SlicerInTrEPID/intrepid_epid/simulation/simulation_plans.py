@@ -40,7 +40,12 @@ _ANGLES = {
     "MULTIPLUG": (0.0, 90.0, 180.0, 270.0),
 }
 _METERSETS_MU = (50.0, 80.0, 100.0, 100.0, 100.0, 120.0, 200.0)
-SETS = ("founding", "unseen")
+WIDE_PHANTOMS = {"OMG": 14, "CIRS": 6, "SLAB": 6, "MULTIPLUG": 6}
+WIDE_THICKNESS_MM = (50.0, 330.0)  # of the homogeneous ones, spread evenly
+_WIDE_SIDES_CM = ((2, 6), (7, 13), (14, 22))  # a square of each on every phantom
+_WIDE_SCALE = 1.35  # leaves then stay within 12 cm of the axis
+_WIDE_SHAPES = ("widemlc", "offaxis", "widemodulated", "mlc")
+SETS = ("founding", "wide", "unseen")
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,9 @@ def plans_of(name: str, *, seed: int, count: int | None = None) -> tuple[Simulat
     """Return the plans of a set; with ``count`` its first ``count`` pairs only.
 
     ``founding`` is the composition of the founding study, 211 pairs, and 48 pairs with irregular, off-axis and
-    modulated fields. ``unseen`` is held out from all training: other phantoms and fields, made from another seed.
+    modulated fields. ``wide`` adds what that composition has few of: every field size through every thickness, large
+    fields through thick phantoms above all. ``unseen`` is held out from all training: other phantoms and fields, made
+    from another seed.
 
     Raises
     ------
@@ -73,7 +80,7 @@ def plans_of(name: str, *, seed: int, count: int | None = None) -> tuple[Simulat
         raise InvalidSetting(f"No simulated set is called {name!r}; known are {', '.join(SETS)}.")
     if count is not None and count < 1:
         raise InvalidSetting(f"--count {count}: at least one pair must be simulated.")
-    made = list(_founding(seed) if name == "founding" else _unseen(seed))
+    made = list({"founding": _founding, "wide": _wide, "unseen": _unseen}[name](seed))
     return tuple(made if count is None else _first(made, count))
 
 
@@ -112,6 +119,21 @@ def _founding(seed: int) -> Iterator[SimulatedPlan]:
             rng = np.random.default_rng([seed, number, 2, index])
             phantom = make_phantom(family, f"{family}-X{index + 1:02d}", rng)
             yield _plan(phantom, _EXTRA_FIELDS, "validation" if index == EXTRA_PHANTOMS - 1 else "train", rng)
+
+
+def _wide(seed: int) -> Iterator[SimulatedPlan]:
+    for number, family in enumerate(FAMILIES):
+        count = WIDE_PHANTOMS[family]
+        low, high = WIDE_THICKNESS_MM
+        for index in range(count):
+            rng = np.random.default_rng([2_000_003 + seed, number, index])
+            thickness = low + (index + rng.uniform(0, 1)) / count * (high - low) if family == "OMG" else 0.0
+            phantom = make_phantom(family, f"{family}-W{index + 1:02d}", rng, thickness_mm=round(thickness, 1))
+            squares = [f"{side}x{side}" for side in (rng.integers(a, b + 1) for a, b in _WIDE_SIDES_CM)]
+            rectangle = "{}x{}".format(*rng.integers(2, 23, 2))
+            names = (*squares, rectangle, _WIDE_SHAPES[index % len(_WIDE_SHAPES)])
+            # Every sixth phantom is set apart, so that the homogeneous ones give a thinner and a thick one.
+            yield _plan(phantom, names, "validation" if index % 6 == 4 else "train", rng)
 
 
 _UNSEEN_FIELDS = (
@@ -154,6 +176,10 @@ def _field(name: str, rng: np.random.Generator, **beam: Any) -> Beam:
         return fields.irregular(rng, collimator_deg=float(rng.choice([0.0, 0.0, 90.0, 15.0, 345.0])), **beam)
     if name == "modulated":
         return fields.modulated(rng, **beam)
+    if name == "widemlc":
+        return fields.irregular(rng, scale=_WIDE_SCALE, **beam)
+    if name == "widemodulated":
+        return fields.modulated(rng, scale=_WIDE_SCALE, **beam)
     if name == "offaxis":
         x, y, half_x, half_y = (*rng.uniform(-50, 50, 2), *rng.uniform(12, 45, 2))
         return fields.rectangle(_limits(x, half_x), _limits(y, half_y), **beam)

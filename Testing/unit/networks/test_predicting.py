@@ -108,12 +108,12 @@ def test_without_the_meterset_it_says_so(model, predicted, tmp_path):
         ({"half": (9.0, 9.0)}, (), "field area"),
         ({"half": (110.0, 110.0)}, (), "field area"),
         ({"sid": 1500.0}, (), "source-to-image distance 1500 mm"),
-        ({}, ("--meterset-mu", "2000"), "transmission"),
+        ({}, ("--meterset-mu", "900"), "transmission"),
     ],
 )
 def test_outside_the_domain_the_physics_answers_and_says_why(model, predicted, tmp_path, image, options, reason):
     path = write_image(tmp_path / "a.dcm", **image)
-    by_network, by_physics = predicted(path, model, *options), predicted(path, "physics")
+    by_network, by_physics = predicted(path, model, *options), predicted(path, "physics", *options)
     assert by_network["model"] == "physics"
     said = next(warning for warning in by_network["warnings"] if warning.startswith("Outside what toy was trained on"))
     assert reason in said

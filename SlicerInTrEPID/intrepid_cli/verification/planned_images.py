@@ -1,0 +1,127 @@
+"""Images with the beam, monitor units and anatomy that plan and CT beside them state: what ``predict`` may know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from intrepid_cli.verification.beam_geometry import first_frame
+from intrepid_cli.verification.inputs import curve_of, density_of
+from intrepid_cli.verification.selection import check_frames, ct_of, structure_set_of
+from intrepid_epid.beam_model import beam_model
+from intrepid_epid.machine_profile import MachineProfile
+from intrepid_epid.portal_reader import PortalFrame
+from intrepid_epid.ray_tracing import Anatomy
+from intrepid_epid.transit import PrimaryBeam, anatomy_of
+from intrepid_rt.dicom_ct import read_ct_series
+from intrepid_rt.dicom_structures import read_structure_set
+from intrepid_rt.errors import AmbiguousInput, MissingObject
+from intrepid_rt.plan import Beam
+from intrepid_rt.scan import scan_files
+from intrepid_rt.small_files import entries_below
+from intrepid_rt.study import PlanFile, PortalFile, Study
+
+METERSET_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """An image file and the beam it shows, by the same rules as in a reconstruction."""
+
+    file: PortalFile
+    study: Study
+    plan: PlanFile
+    beam: Beam
+
+
+def images_of_study(folder: Path) -> list[PlannedImage]:
+    """Every measured image of a study folder with its beam.
+
+    Raises
+    ------
+    MissingObject
+        The folder holds no image, or one that belongs to no beam.
+    """
+    studies = scan_files(entries_below(folder), place=str(folder))
+    files = [file for study in studies for file in study.portal_images]
+    if not files:
+        raise MissingObject(f"{folder} holds no portal image (RTIMAGE). Add the images of the treatment.")
+    return [_planned(file.path, studies) for file in files]
+
+
+def images_with_plan(images: Sequence[Path], *, study_dir: Path | None, plan: Path | None) -> list[PlannedImage]:
+    """Match images to the beams of the plan in ``study_dir``, or of the RTPLAN ``plan``.
+
+    Raises
+    ------
+    MissingObject
+        An image belongs to no beam of it; the message says why.
+    """
+    beside = entries_below(study_dir) if study_dir else [plan] if plan else []
+    given = {path.resolve() for path in images}
+    others = [path for path in beside if path.resolve() not in given]
+    studies = scan_files([*images, *others], place=str(study_dir or plan))
+    return [_planned(path, studies) for path in images]
+
+
+def _planned(path: Path, studies: Sequence[Study]) -> PlannedImage:
+    place = next(((s, file) for s in studies for file in s.portal_images if file.path == path), None)
+    if place is None:
+        reason = next((why for s in studies for one, why in s.unused if one == path), "it is no portal image")
+        raise MissingObject(f"{path.name} cannot be matched to a beam: {reason}.")
+    study, file = place
+    plan = study.plan_with_uid(file.plan_uid) if file.link else None
+    beam = plan.plan.beam_numbered(file.beam_number or 0) if plan else None
+    if plan is None or beam is None:
+        raise MissingObject(f"{path.name} {file.how}. Give the plan it belongs to, or predict it without a plan.")
+    return PlannedImage(file, study, plan, beam)
+
+
+def planned_meterset(image: PlannedImage, frame: PortalFrame) -> tuple[float | None, str]:
+    """Monitor units of the plan, which must be those the image states, and where they are from.
+
+    Raises
+    ------
+    AmbiguousInput
+        Both state them and disagree.
+    """
+    planned, stated = image.beam.meterset_mu, frame.meterset_mu
+    if planned and stated is not None and abs(stated / planned - 1) > METERSET_TOLERANCE:
+        raise AmbiguousInput(
+            f"{image.file.path.name} states {stated:g} MU, its beam {image.beam.name} {planned:g} MU. Say which holds "
+            "with --meterset-mu."
+        )
+    return (planned, "from the plan") if planned else (stated, "from the image")
+
+
+def patient_of(
+    image: PlannedImage, profile: MachineProfile, ct_curve: Path | None
+) -> tuple[PrimaryBeam | None, tuple[str, ...]]:
+    """Return the beam through the planning CT, None if there is no CT or the beam turns, and notes.
+
+    Raises
+    ------
+    AmbiguousInput, FrameOfReferenceMismatch, UnsupportedGeometry
+        Several CT series may be meant, or plan and CT do not fit each other.
+    """
+    if not image.study.ct_series:
+        return None, ()
+    if image.beam.is_arc:
+        return None, (f"Beam {image.beam.name} is an arc: no one direction leads through the CT, so it is not used.",)
+    structures, _ = structure_set_of(image.study, image.plan)
+    ct = ct_of(image.study, image.plan, structures)
+    check_frames(image.plan, ct, structures, ())
+    anatomy, notes = _anatomy(ct.paths, structures.path if structures else None, profile, ct_curve)
+    frame = first_frame(image.beam, image.plan.plan.patient_position)
+    return PrimaryBeam(anatomy, beam_model(profile).spectrum, frame), notes
+
+
+# The images of a study share their CT.
+@lru_cache(maxsize=1)
+def _anatomy(
+    slices: tuple[Path, ...], structures: Path | None, profile: MachineProfile, ct_curve: Path | None
+) -> tuple[Anatomy, tuple[str, ...]]:
+    ct = read_ct_series(slices)
+    curve, curve_notes = curve_of(ct_curve, profile)
+    density, density_notes = density_of(ct.grid, curve, read_structure_set(structures) if structures else None)
+    return anatomy_of(density), (*ct.notes, *curve_notes, *density_notes)
