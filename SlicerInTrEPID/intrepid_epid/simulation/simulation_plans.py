@@ -127,13 +127,19 @@ def _wide(seed: int) -> Iterator[SimulatedPlan]:
         low, high = WIDE_THICKNESS_MM
         for index in range(count):
             rng = np.random.default_rng([2_000_003 + seed, number, index])
-            thickness = low + (index + rng.uniform(0, 1)) / count * (high - low) if family == "OMG" else 0.0
-            phantom = make_phantom(family, f"{family}-W{index + 1:02d}", rng, thickness_mm=round(thickness, 1))
+            thickness = round(low + (index + rng.uniform(0, 1)) / count * (high - low), 1) if family == "OMG" else 0.0
+            phantom = make_phantom(family, f"{family}-W{index + 1:02d}", rng, thickness_mm=_apart(thickness))
             squares = [f"{side}x{side}" for side in (rng.integers(a, b + 1) for a, b in _WIDE_SIDES_CM)]
             rectangle = "{}x{}".format(*rng.integers(2, 23, 2))
             names = (*squares, rectangle, _WIDE_SHAPES[index % len(_WIDE_SHAPES)])
             # Every sixth phantom is set apart, so that the homogeneous ones give a thinner and a thick one.
             yield _plan(phantom, names, "validation" if index % 6 == 4 else "train", rng)
+
+
+def _apart(thickness_mm: float) -> float:
+    """Keep a homogeneous phantom clear of those of the founding set and of the Monte Carlo reference cases."""
+    others = (*OMG_THICKNESSES_MM, *OMG_TEST_MM, 100.0, 200.0, 300.0)
+    return thickness_mm + 3.0 if any(abs(thickness_mm - one) < 1.0 for one in others) else thickness_mm
 
 
 _UNSEEN_FIELDS = (

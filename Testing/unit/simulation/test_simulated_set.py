@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from intrepid_epid.aperture import open_share
+from intrepid_epid.aperture import open_area_cm2, open_share
 from intrepid_epid.ray_tracing import mass_thickness_g_cm2
 from intrepid_epid.simulation import fields
 from intrepid_epid.simulation.phantom_set import simulate_set
@@ -19,12 +19,34 @@ from intrepid_epid.transit import anatomy_of
 from intrepid_rt.errors import InvalidSetting
 from intrepid_rt.scan import scan
 
-PUBLISHED = Path(__file__).parents[3] / "docs" / "founding_set.csv"
+DOCS = Path(__file__).parents[3] / "docs"
+PUBLISHED = DOCS / "founding_set.csv"
+PUBLISHED_WIDE = DOCS / "wide_set.csv"
 SMALL = SimulatedMachine(pixels=64, pixel_mm=6.48)
 
 
 def test_the_published_list_is_what_is_simulated():
     assert table_of(plans_of("founding", seed=2025)) == PUBLISHED.read_text(encoding="utf-8")
+
+
+def test_the_published_part_of_the_wide_set_is_what_is_simulated():
+    published = PUBLISHED_WIDE.read_text(encoding="utf-8").splitlines()
+    assert set(published) <= set(table_of(plans_of("wide", seed=2026)).splitlines())
+    assert {line.split(",")[-1] for line in published[1:]} == {"train", "validation"}
+
+
+def test_the_wide_set_has_large_fields_through_thick_phantoms_and_no_test():
+    plans = plans_of("wide", seed=2026)
+    assert {plan.split for plan in plans} == {"train", "validation"}
+    large = [
+        (2 * plan.phantom.solids[0].half_mm[1], open_area_cm2(beam))
+        for plan in plans
+        for beam in plan.beams
+        if plan.phantom.family == "OMG"
+    ]
+    assert sum(area > 190 and thickness > 200 for thickness, area in large) >= 6
+    assert min(thickness for thickness, _ in large) < 80
+    assert max(thickness for thickness, _ in large) > 300
 
 
 def test_composition_of_the_founding_study():
@@ -43,14 +65,17 @@ def test_every_phantom_lies_on_one_side_of_the_split_and_none_repeats():
     plans = plans_of("founding", seed=2025)
     assert len({p.phantom.name for p in plans}) == len(plans)
     assert len({p.phantom.solids for p in plans}) == len(plans)
-    unseen = plans_of("unseen", seed=2025)
-    assert not {p.phantom.solids for p in plans} & {p.phantom.solids for p in unseen}
+    plans += plans_of("wide", seed=2026)
+    assert len({p.phantom.solids for p in plans}) == len(plans)
+    for seed in (2025, 4711):
+        assert not {p.phantom.solids for p in plans} & {p.phantom.solids for p in plans_of("unseen", seed=seed)}
 
 
 @pytest.mark.parametrize("seed", [0, 2025])
 def test_no_phantom_is_one_of_the_reference_cases(seed):
     """Those are water of exactly 100, 200, 300 mm, and a thorax of 300 x 210 mm; ours keep clear of them."""
-    for plan in (*plans_of("founding", seed=seed), *plans_of("unseen", seed=seed)):
+    sets = ("founding", "unseen", "wide") if seed else ("founding", "unseen")
+    for plan in (plan for name in sets for plan in plans_of(name, seed=seed + (name == "wide"))):
         half = plan.phantom.solids[0].half_mm
         assert min(abs(2 * half[1] - t) for t in (100.0, 200.0, 300.0)) > 0.5 or plan.phantom.family != "OMG"
         assert half[:2] != (150.0, 105.0)
