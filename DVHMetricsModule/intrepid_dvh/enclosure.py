@@ -23,8 +23,12 @@ class ContourEnclosure:
         uvw = positions_lps_mm @ self.stack.axes_lps.T
         lower, upper, reached = self._planes(uvw[:, 2])
         inside = np.zeros(len(uvw), bool)
-        for plane in np.unique(lower[reached]):
-            here = np.flatnonzero(reached & (lower == plane))
+        order = np.flatnonzero(reached)
+        if order.size == 0:
+            return inside
+        order = order[np.argsort(lower[order], kind="stable")]
+        planes, first = np.unique(lower[order], return_index=True)
+        for plane, here in zip(planes, np.split(order, first[1:]), strict=True):
             for each in {plane, upper[here[0]]}:
                 region = self.stack.regions[each]
                 here = here[_inside_region(uvw[here], region.points_mm, region.starts)]

@@ -1,6 +1,7 @@
 """Extrema of a trilinear dose within a structure: its peaks and troughs are voxel centres."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from intrepid_dvh.structure_samples import StructureSamples
@@ -13,12 +14,24 @@ def widened_by_voxels(
     """Widen sampled extrema in Gy by the voxel centres that lie within the structure and exceed them."""
     low, high = _index_box(dose_grid, samples)
     box = dose_grid.values[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
-    k, j, i = np.nonzero((box < min_gy) | (box > max_gy))
-    if k.size == 0:
+    index, doses = _beyond(box, min_gy, max_gy)
+    if doses.size == 0:
         return min_gy, max_gy
-    centres_lps = dose_grid.index_to_position(np.column_stack([i, j, k]) + low)
-    doses = box[k, j, i].astype(float)[samples.encloses(centres_lps)]
+    doses = doses[samples.encloses(dose_grid.index_to_position(index + low))]
     return float(doses.min(initial=min_gy)), float(doses.max(initial=max_gy))
+
+
+@njit(cache=True)
+def _beyond(box: NDArray, low: float, high: float) -> tuple[NDArray, NDArray]:
+    """Return index (i, j, k) (n, 3) and value (n,) of the voxels below ``low`` or above ``high``."""
+    index, values, n = np.empty((box.size, 3)), np.empty(box.size), 0
+    for k in range(box.shape[0]):
+        for j in range(box.shape[1]):
+            for i in range(box.shape[2]):
+                if box[k, j, i] < low or box[k, j, i] > high:
+                    index[n, 0], index[n, 1], index[n, 2], values[n] = i, j, k, box[k, j, i]
+                    n += 1
+    return index[:n], values[:n]
 
 
 def _index_box(dose_grid: DoseGrid, samples: StructureSamples) -> tuple[NDArray, NDArray]:
