@@ -22,8 +22,9 @@ from intrepid_cohort.schema import (
 
 
 def true_names(truth):
-    """Return (centre, name as written) -> name after TG-263, None for helpers."""
-    return {
+    """Return (centre, name as written) -> name after TG-263, None for helpers and points."""
+    points = {(patient["centre"], name): None for patient in truth["patients"] for name in patient["points"]}
+    return points | {
         (patient["centre"], structure["roi_name"]): structure["tg263"]
         for patient in truth["patients"]
         for structure_set in patient["structure_sets"]
@@ -83,6 +84,8 @@ def _check_treatment(session, row, patient):
         assert row.dose_id is None
         return
     assert row.main_plan_uid == wanted["main_plan_uid"]
+    plans = session.query(Plan).join(Study).filter(Study.patient_id == row.patient_id)
+    assert {plan.planning_system or "Synthetic" for plan in plans} == {patient["system"]}
     assert row.laterality == wanted["laterality"]
     assert row.outside_factor == pytest.approx(wanted["outside_factor"])
     assert row.prescription_dose_gy == pytest.approx(wanted["prescription_gy"])
@@ -108,4 +111,5 @@ def _check_doses(dose, wanted, patient):
             assert dvh.max_gy == pytest.approx(structure["max_gy"], abs=0.03)
             assert dvh.engine.startswith("intrepid_dvh ")
             assert dvh.dose_sha256 == dose.file_sha256
-    assert not found
+    assert {dvh.structure.roi_name for dvh in found.values()} <= set(patient["points"])
+    assert all(dvh.mean_gy is None and dvh.reason for dvh in found.values())

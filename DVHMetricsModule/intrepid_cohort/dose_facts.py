@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pydicom.dataset import Dataset
 
 from intrepid_cohort.packing import BIN_WIDTH_GY, binned_volume_cc, pack_curve
+from intrepid_cohort.planning_systems import planning_system
 from intrepid_cohort.schema import Dose, DoseVolumeHistogram
 from intrepid_cohort.structure_facts import AnatomyFacts
 from intrepid_cohort.values import optional_text, timestamp
@@ -12,6 +13,7 @@ from intrepid_dvh.compute import compute_dvh
 from intrepid_dvh.curve import DVH
 from intrepid_dvh.points import dose_at_volume
 from intrepid_rt.dicom_dose import DoseObject, read_dose_object
+from intrepid_rt.dicom_file import items, text
 from intrepid_rt.errors import FrameOfReferenceMismatch, UnusableInput
 from intrepid_rt.grids import DoseGrid
 from intrepid_rt.structures import Structure
@@ -41,10 +43,11 @@ def dose_row(dataset: Dataset, *, file_sha256: str) -> tuple[Dose, DoseObject]:
     found = read_dose_object(dataset)
     frames, rows, columns = found.grid.shape
     x_mm, y_mm, z_mm = found.grid.spacing_mm
+    of_one_plan = len(plan_uids(dataset)) <= 1
     row = Dose(
         sop_instance_uid=found.sop_instance_uid,
         file_sha256=file_sha256,
-        referenced_plan_uid=found.plan_uid or None,
+        referenced_plan_uid=(found.plan_uid or None) if of_one_plan else None,
         referenced_beam_number=found.beam_number,
         referenced_structure_set_uid=found.structure_set_uid or None,
         dose_summation_type=found.summation_type,
@@ -53,6 +56,7 @@ def dose_row(dataset: Dataset, *, file_sha256: str) -> tuple[Dose, DoseObject]:
         tissue_heterogeneity_correction=optional_text(dataset, "TissueHeterogeneityCorrection"),
         dose_timestamp=timestamp(dataset, "InstanceCreationDate", "InstanceCreationTime")
         or timestamp(dataset, "ContentDate", "ContentTime"),
+        planning_system=planning_system(dataset),
         frame_of_reference_uid=found.grid.frame_of_reference_uid,
         grid_x_mm=x_mm,
         grid_y_mm=y_mm,
@@ -64,6 +68,12 @@ def dose_row(dataset: Dataset, *, file_sha256: str) -> tuple[Dose, DoseObject]:
         notes=list(found.notes),
     )
     return row, found
+
+
+def plan_uids(dataset: Dataset) -> list[str]:
+    """UIDs of all plans that a dose is of: several for a sum of plans (PS3.3 C.8.8.3, MULTI_PLAN)."""
+    named = (text(plan, "ReferencedSOPInstanceUID") for plan in items(dataset, "ReferencedRTPlanSequence"))
+    return list(dict.fromkeys(uid for uid in named if uid))
 
 
 def add_dvhs(row: Dose, grid: DoseGrid, anatomy: AnatomyFacts | None) -> None:

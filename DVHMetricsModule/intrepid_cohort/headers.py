@@ -29,8 +29,12 @@ _TEXTS = (
     "KVP",
     "SliceThickness",
     "PixelSpacing",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
     "PatientPosition",
 )
+
+_SEVERAL = ("SoftwareVersions", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,7 @@ def _described(path: Path, size_bytes: int, modified_ns: int, sha256: str) -> He
 
 
 def _one_line(dataset: Dataset, keyword: str) -> str:
-    several = keyword in ("SoftwareVersions", "PixelSpacing")
-    value = "\\".join(texts(dataset, keyword)) if several else text(dataset, keyword)
+    value = "\\".join(texts(dataset, keyword)) if keyword in _SEVERAL else text(dataset, keyword)
     return value.replace("\0", "")  # which PostgreSQL cannot store
 
 
@@ -110,5 +113,5 @@ def _require_usable(dataset: Dataset, known: dict[str, Any]) -> None:
     if "LOCALIZER" in texts(dataset, "ImageType"):
         raise UnusableInput("A localizer image is not used.")
     if modality == "CT":
-        for keyword in ("KVP", "SliceThickness", "PixelSpacing"):
+        for keyword in ("KVP", "SliceThickness", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"):
             decimals(dataset, keyword)  # refuses what is no number

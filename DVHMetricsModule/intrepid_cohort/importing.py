@@ -1,7 +1,8 @@
 """Folders of DICOM into a cohort database: incremental, resumable, one transaction per patient.
 
-What is stored about a patient depends on the set of that patient's known files alone. So an import that was broken off
-at any moment, or that finds new files, ends in the state that one undisturbed import of all files would have reached.
+What is stored about a patient depends on the set of that patient's known files, and on values set by hand, alone. So an
+import that was broken off at any moment, or that finds new files, ends in the state that one undisturbed import of all
+files would have reached.
 """
 
 import hashlib
@@ -20,17 +21,18 @@ from sqlalchemy.orm import Session
 from intrepid_cohort.cluster import cluster, run_on_cluster
 from intrepid_cohort.database import pseudonym_key, translating_errors
 from intrepid_cohort.dose_facts import ENGINE_SETTINGS, software_version
+from intrepid_cohort.edits.corrections import Corrections, corrections_of, values_by_hand
+from intrepid_cohort.edits.deleting import hashed, kept_out
 from intrepid_cohort.headers import Header, read_header
 from intrepid_cohort.names.mapping import name_structures
 from intrepid_cohort.patient_record import PatientRecord, patient_record
 from intrepid_cohort.pseudonyms import pseudonym
 from intrepid_cohort.schema import File, Job, Patient, Study
-from intrepid_cohort.values import date_of
 from intrepid_cohort.workers import Failure, Outcome, run_tasks
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnusableInput
 
 # Raised whenever the same files would give other rows: patients are then imported anew.
-IMPORT_RULES = 2
+IMPORT_RULES = 3
 
 _FILES_PER_COMMIT = 200
 
@@ -143,7 +145,7 @@ def _index(
     """Read the headers of new and changed files and commit them in batches."""
     paths = sorted({path for root in roots for path in _files_below(root, result.unused)})
     result.files_seen = len(paths)
-    key = pseudonym_key(session)
+    key, without = pseudonym_key(session), kept_out(session)
     done = 0
     few = len(paths) <= _FILES_PER_COMMIT
     for outcome in run(_read_headers, _new_files(session, paths, centre), few=few):
@@ -151,7 +153,10 @@ def _index(
         if isinstance(headers, Failure):
             headers = [Header(str(path), 0, 0, reason=headers.reason) for path in outcome.task]
         for header in headers:
-            _store_file(session, header, centre, key)
+            if without and hashed(pseudonym(key, centre=centre, patient_id=header.patient_id)) in without:
+                result.unused.append((header.path, "Its patient was deleted and is kept out of this database."))
+            else:
+                _store_file(session, header, centre, key)
         session.commit()
         done += len(headers)
         progress("reading headers", done, len(paths))
@@ -250,6 +255,7 @@ class _Work:
     pseudonym: str
     digest: str
     headers: list[Header]
+    corrections: Corrections
 
 
 def _import_patients(session: Session, run: Run, progress: Progress, result: ImportResult) -> None:
@@ -269,20 +275,21 @@ def _import_patients(session: Session, run: Run, progress: Progress, result: Imp
 def _digests(session: Session) -> Iterator[tuple[int, str, str | None]]:
     """Yield patient, hash of the patient's files and import rules, and the hash that the rows were made from."""
     query = (
-        select(Patient.id, Patient.content_digest, File.path, File.sha256)
+        select(Patient.id, Patient.content_digest, Patient.pseudonym, File.path, File.sha256)
         .join(File, isouter=True)
         .order_by(Patient.id, File.path)
     )
-    for (patient_id, stored), rows in groupby(session.execute(query), key=lambda row: (row[0], row[1])):
+    edits = values_by_hand(session)
+    for (patient_id, stored, name), rows in groupby(session.execute(query), key=lambda row: (row[0], row[1], row[2])):
         files = sorted((row.path or "", row.sha256 or "") for row in rows)
-        digest = hashlib.sha256(repr((IMPORT_RULES, sorted(ENGINE_SETTINGS.items()), files)).encode())
-        yield patient_id, digest.hexdigest(), stored
+        made_from = (IMPORT_RULES, sorted(ENGINE_SETTINGS.items()), files, *edits.get(name, []))
+        yield patient_id, hashlib.sha256(repr(made_from).encode()).hexdigest(), stored
 
 
 def _work(session: Session, patient_id: int, digest: str) -> _Work:
     files = session.scalars(select(File).where(File.patient_id == patient_id)).all()
     name = session.get_one(Patient, patient_id).pseudonym
-    work = _Work(patient_id, name, digest, [_header(file) for file in files])
+    work = _Work(patient_id, name, digest, [_header(file) for file in files], corrections_of(session, name))
     session.expunge_all()  # memory stays flat over thousands of patients
     return work
 
@@ -315,7 +322,7 @@ def _complete(work: Iterable[_Work], result: ImportResult) -> Iterator[_Work]:
 
 def _record(work: _Work) -> PatientRecord:
     try:
-        return patient_record(work.headers)
+        return patient_record(work.headers, work.corrections)
     except UnusableInput as error:
         reason = str(error)
         return PatientRecord(unused={header.path: reason for header in work.headers}, notes=[reason])
@@ -348,7 +355,7 @@ def _replace_rows(session: Session, work: _Work, record: PatientRecord) -> None:
     for path, reason in record.unused.items():
         session.execute(update(File).where(File.path == path).values(status="unused", reason=reason))
     patient.patient_sex = record.patient_sex
-    patient.patient_birth_date = date_of(record.patient_birth_date)
+    patient.patient_birth_date = record.patient_birth_date
     patient.notes = record.notes
     patient.content_digest = work.digest
     patient.imported_at = datetime.now(UTC)

@@ -5,6 +5,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from intrepid_cohort.beam_facts import beam_row
+from intrepid_cohort.planning_systems import planning_system
 from intrepid_cohort.schema import Beam, FractionGroup, Plan, Prescription
 from intrepid_cohort.values import joined, optional_text, timestamp
 from intrepid_rt.dicom_file import integer, items, label, number, referenced_uid, text
@@ -34,6 +35,7 @@ def plan_row(dataset: Dataset, *, file_sha256: str) -> Plan:
         referenced_structure_set_uid=referenced_uid(dataset, "ReferencedStructureSetSequence") or None,
         patient_position=_patient_position(dataset),
         treatment_time_s=_brachy_time_s(dataset),
+        planning_system=planning_system(dataset),
         notes=notes,
         **_stated(dataset),
     )

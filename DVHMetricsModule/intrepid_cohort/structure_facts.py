@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from intrepid_cohort import schema
 from intrepid_cohort.geometry import PrismPile
 from intrepid_cohort.packing import pack_contours
+from intrepid_cohort.planning_systems import planning_system, structure_set_habits
 from intrepid_cohort.target_geometry import Target, target_geometry
 from intrepid_cohort.values import joined, optional_text, timestamp
 from intrepid_dvh.slabs import common_slice_spacing_mm
@@ -36,8 +37,10 @@ class AnatomyFacts:
         return self.structure_set.structures
 
 
-def anatomy_facts(dataset: Dataset, *, file_sha256: str) -> AnatomyFacts:
+def anatomy_facts(dataset: Dataset, *, file_sha256: str, ptv_roi_numbers: Sequence[int] | None = None) -> AnatomyFacts:
     """Return a structure set with its structures and their geometry, not yet in any database.
+
+    ``ptv_roi_numbers`` are the PTVs that a person chose; by default they follow from types and names.
 
     Raises
     ------
@@ -49,6 +52,7 @@ def anatomy_facts(dataset: Dataset, *, file_sha256: str) -> AnatomyFacts:
     if len(set(numbers)) < len(numbers):
         raise AmbiguousInput(f"{label(dataset)} holds two ROIs of one number: {sorted(numbers)}. Export it again.")
     spacing_mm = common_slice_spacing_mm(found.structures)
+    system = planning_system(dataset)
     row = schema.StructureSet(
         sop_instance_uid=found.sop_instance_uid,
         file_sha256=file_sha256,
@@ -59,11 +63,13 @@ def anatomy_facts(dataset: Dataset, *, file_sha256: str) -> AnatomyFacts:
         manufacturer=optional_text(dataset, "Manufacturer"),
         manufacturer_model_name=optional_text(dataset, "ManufacturerModelName"),
         software_versions=joined(dataset, "SoftwareVersions"),
+        planning_system=system,
         frame_of_reference_uid=found.frame_of_reference_uid or text(dataset, "FrameOfReferenceUID"),
         referenced_series_uid=found.referenced_ct_series_uid,
-        notes=list(found.notes),
+        notes=[*found.notes, *structure_set_habits(system, dataset)],
     )
     piles = _add_structures(row, found, spacing_mm)
+    row.ptv_roi_numbers = _ptvs_with_volume(row, found, piles, ptv_roi_numbers)
     _add_target_geometry(row, found, piles, spacing_mm)
     return AnatomyFacts(found, row, spacing_mm)
 
@@ -111,12 +117,23 @@ def _add_geometry(row: schema.Structure, structure: Structure, spacing_mm: float
     return pile
 
 
+def _ptvs_with_volume(
+    row: schema.StructureSet, found: StructureSet, piles: dict[int, PrismPile], chosen: Sequence[int] | None
+) -> list[int]:
+    numbers = [n for n in (ptv_numbers(found.structures) if chosen is None else chosen) if n in piles]
+    if chosen is not None:
+        row.notes = [*row.notes, f"The PTVs were chosen by a person: ROI {', '.join(map(str, chosen)) or 'none'}."]
+        if lost := sorted(set(chosen) - set(numbers)):
+            row.notes = [*row.notes, f"ROI {', '.join(map(str, lost))} of these has no volume and is not used."]
+    elif not numbers:
+        row.notes = [*row.notes, "No structure is a PTV beyond doubt, so distances to the target are not computed."]
+    return numbers
+
+
 def _add_target_geometry(
     row: schema.StructureSet, found: StructureSet, piles: dict[int, PrismPile], spacing_mm: float | None
 ) -> None:
-    row.ptv_roi_numbers = [n for n in ptv_numbers(found.structures) if n in piles]
     if not row.ptv_roi_numbers:
-        row.notes = [*row.notes, "No structure is a PTV beyond doubt, so distances to the target are not computed."]
         return
     ptvs = [structure for structure in found.structures if structure.number in row.ptv_roi_numbers]
     target = Target.of(ptvs, [piles[ptv.number] for ptv in ptvs], slice_spacing_mm=spacing_mm)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from intrepid_cli.cohort_commands import check, curate, epid, export, fetch, names, query, statistics
+from intrepid_cli.cohort_commands import check, curate, edit, epid, export, fetch, names, query, statistics
 from intrepid_cli.cohort_commands.shared import PATH, Progress, database_option, library
 from intrepid_cli.console import CHECK_FAILED, DONE, json_option, report
 
@@ -98,6 +98,7 @@ def _import_text(shown: dict[str, Any]) -> str:
 for each in (
     check.command,
     curate.command,
+    edit.command,
     epid.command,
     fetch.command,
     names.command,

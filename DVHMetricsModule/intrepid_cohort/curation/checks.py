@@ -17,6 +17,7 @@ from intrepid_cohort.schema import (
     DoseVolumeHistogram,
     Finding,
     Patient,
+    Series,
     Structure,
     StructureSet,
     Study,
@@ -52,7 +53,13 @@ def check_collection(engine: Engine, collection: str, limits: CheckLimits | None
     limits = limits or CheckLimits()
     with translating_errors(engine), Session(engine) as session:
         rows = _rows(session, collection)
-        found = [*_doses(rows, limits), *_missing(rows, limits), *_outliers(rows, limits), *_duplicates(rows)]
+        found = [
+            *_doses(rows, limits),
+            *_missing(rows, limits),
+            *_outliers(rows, limits),
+            *_duplicates(rows),
+            *_missing_slices(_image_rows(session, collection)),
+        ]
         session.execute(delete(Finding).where(Finding.collection == collection))
         now = datetime.now(UTC)
         session.add_all(
@@ -89,6 +96,25 @@ def _rows(session: Session, collection: str) -> list[dict[str, Any]]:
         }
         for patient_id, pseudonym, centre, prescription, max_gy, sha, structure, median, mean in session.execute(query)
     ]  # fmt: skip
+
+
+def _image_rows(session: Session, collection: str) -> list[dict[str, Any]]:
+    """One row per included treatment and series that its structures were drawn on; none where no CT was imported."""
+    query = (
+        select(Patient.id, Patient.pseudonym, Series.series_instance_uid, Series.missing_image_count,
+               StructureSet.missing_image_count, Series.image_count)
+        .select_from(Treatment)
+        .join(Collection, Treatment.collection_id == Collection.id)
+        .join(Patient, Treatment.patient_id == Patient.id)
+        .join(Dose, Treatment.dose_id == Dose.id)
+        .join(Study, Study.patient_id == Patient.id)
+        .join(StructureSet, StructureSet.study_id == Study.id)
+        .join(Series, Series.series_instance_uid == StructureSet.referenced_series_uid)
+        .where(Collection.name == collection, StructureSet.sop_instance_uid == Dose.referenced_structure_set_uid)
+        .order_by(Patient.pseudonym, Series.series_instance_uid)
+    )  # fmt: skip
+    names = ("patient_id", "pseudonym", "series_uid", "in_gaps", "named", "image_count")
+    return [dict(zip(names, row, strict=True)) for row in session.execute(query).unique()]
 
 
 def _finding(row: dict[str, Any], check: str, subject: str, severity: str, message: str, **evidence: Any) -> dict:
@@ -188,3 +214,16 @@ def _duplicates(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         if other["patient_id"] != members[0]["patient_id"]:
             yield _finding(members[0], "duplicate", other["pseudonym"], "error",
                            f"All structures and doses are those of {other['pseudonym']}: one person?")  # fmt: skip
+
+
+def _missing_slices(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Find planning CTs with gaps, or with fewer images than the structure set names."""
+    for row in rows:
+        in_gaps, named = row["in_gaps"] or 0, row["named"] or 0
+        if in_gaps or named:
+            yield _finding(
+                row, "missing CT slices", row["series_uid"], "warning",
+                f"The planning CT has {row['image_count']} slices; {in_gaps} more would fill its gaps, and {named} "
+                "that the structure set names are missing. Export the series again.",
+                in_gaps=in_gaps, named=named,
+            )  # fmt: skip

@@ -10,6 +10,7 @@ from intrepid_cohort.names.matching import Match, best_matches
 from intrepid_cohort.names.targets import dose_level_gy, target_type
 from intrepid_cohort.names.vocabulary import is_kind, kinds, side_of, sides
 from intrepid_cohort.names.words import fold, words
+from intrepid_cohort.point_prescriptions import is_prescription_point
 
 _ALL = frozenset(LANGUAGES)
 _VERTEBRA = re.compile(
@@ -64,6 +65,8 @@ def propose(roi_name: str, *, interpreted_type: str = "", language: str = "") ->
 
 
 def _read(name: str, kind: str, language: str) -> Proposal:
+    if is_prescription_point(name):
+        return Proposal(name, None, "dose", 0.98, "It is a prescription, written as the name of a point.")
     exact = {known.lower(): known for known in standard_names()}.get(name.lower())
     if kind == "EXTERNAL" and exact in ("Body", "External", "Skin"):
         exact = "External"

@@ -25,7 +25,9 @@ class Dose(Base):
     study_id: Mapped[int] = parent("studies", "Study")
     sop_instance_uid: Mapped[str] = column("SOPInstanceUID (0008,0018)", index=True)
     file_sha256: Mapped[str] = column("SHA-256 of the file it was read from; of the components for a treatment")
-    referenced_plan_uid: Mapped[str | None] = column("Plan whose dose it is; empty if not stated", index=True)
+    referenced_plan_uid: Mapped[str | None] = column(
+        "Plan whose dose it is; empty if not stated, and for a sum of plans", index=True
+    )
     referenced_beam_number: Mapped[int | None] = column("Beam whose dose it is, if of one beam")
     referenced_structure_set_uid: Mapped[str | None] = column("Structure set used for its DVHs")
     dose_summation_type: Mapped[str] = column(
@@ -40,6 +42,7 @@ class Dose(Base):
     dose_timestamp: Mapped[datetime | None] = column(
         "InstanceCreationDate and Time, else ContentDate and Time, local time as stated", DateTime
     )
+    planning_system: Mapped[str | None] = column("Eclipse, Oncentra or Pinnacle, where it was recognised")
     frame_of_reference_uid: Mapped[str] = column("FrameOfReferenceUID (0020,0052)")
     grid_x_mm: Mapped[float] = column("Distance between columns")
     grid_y_mm: Mapped[float] = column("Distance between rows")

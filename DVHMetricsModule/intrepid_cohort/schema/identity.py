@@ -71,6 +71,8 @@ class Series(Base):
     frame_of_reference_uid: Mapped[str] = column("FrameOfReferenceUID (0020,0052)")
     modality: Mapped[str] = column("Modality (0008,0060)")
     image_count: Mapped[int] = column("Number of images, copies not counted")
+    slice_spacing_mm: Mapped[float | None] = column("Usual distance between its slices; empty if it cannot be told")
+    missing_image_count: Mapped[int | None] = column("Slices that seem to be missing: gaps over the usual distance")
     acquisition_date: Mapped[date | None] = column("AcquisitionDate (0008,0022), else SeriesDate (0008,0021)")
     manufacturer: Mapped[str | None] = column("Manufacturer (0008,0070)")
     manufacturer_model_name: Mapped[str | None] = column("ManufacturerModelName (0008,1090)")

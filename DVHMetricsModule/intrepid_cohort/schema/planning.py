@@ -55,6 +55,7 @@ class Plan(Base):
     manufacturer_model_name: Mapped[str | None] = column("ManufacturerModelName (0008,1090): planning software")
     software_versions: Mapped[str | None] = column("SoftwareVersions (0018,1020) of the planning software")
     institution_name: Mapped[str | None] = column("InstitutionName (0008,0080)")
+    planning_system: Mapped[str | None] = column("Eclipse, Oncentra or Pinnacle, where it was recognised")
     frame_of_reference_uid: Mapped[str | None] = column("FrameOfReferenceUID (0020,0052)")
     referenced_structure_set_uid: Mapped[str | None] = column("Structure set it was planned on", index=True)
     notes: Mapped[list[str]] = column("What is missing, was concluded or is unusual", JSON, default=list)
@@ -96,7 +97,7 @@ class Prescription(Base):
     fraction_dose_gy: Mapped[float | None] = column("Prescription dose over fractions, for a single fraction group")
     prescription_dose_gy: Mapped[float] = column("TargetPrescriptionDose (300A,0026)")
     prescription_percent: Mapped[float | None] = column(
-        "Isodose to which the prescription refers; DICOM states none: filled by a person"
+        "Isodose to which the prescription refers; DICOM states none: from a point of Pinnacle"
     )
     plan: Mapped[Plan] = relationship(back_populates="prescriptions")
 

@@ -18,10 +18,12 @@ from intrepid_cohort.simulation.objects import (
     SetSpec,
     ct_slices,
     dose,
+    dose_of_all,
     plan,
     record,
     structure_set,
 )
+from intrepid_cohort.simulation.systems import SYSTEMS, prescription_point
 from intrepid_cohort.simulation.treatment_truth import RULES, Expected, treatment_truth
 from intrepid_rt.atomic import write_text
 from intrepid_rt.dicom_new_object import save_object
@@ -39,7 +41,8 @@ class _Patient:
     rng: np.random.Generator
     truth: dict[str, Any]
     expected: Expected = field(default_factory=Expected)
-    sets: dict[str, ImageSet] = field(default_factory=dict)
+    specs: list[PlanSpec] = field(default_factory=list)
+    points: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     def images(self, number: int = 1) -> ImageSet:
         """Write CT and structure set number ``number``."""
@@ -50,6 +53,13 @@ class _Patient:
         save_object(structure_set(image_set), self.folder / f"RS{number}.dcm")
         self.truth["structure_sets"].append(_structure_truth(image_set, SetSpec()))
         return image_set
+
+    def add_point(self, image_set: ImageSet, name: str) -> None:
+        """Write the structure set again, with one more point."""
+        self.points[image_set.number] = (*self.points.get(image_set.number, ()), name)
+        spec = SetSpec(points=self.points[image_set.number])
+        save_object(structure_set(image_set, spec), self.folder / f"RS{image_set.number}.dcm")
+        self.truth["points"].append(name)
 
     def add_set(self, image_set: ImageSet, spec: SetSpec) -> None:
         """Write a further structure set on the same images."""
@@ -87,12 +97,20 @@ class _Patient:
     ) -> None:
         """Write a plan, and its dose; ``factor`` is what it counts in the treatment, None if it does not."""
         save_object(plan(image_set, spec), self.folder / f"RP_{spec.key}.dcm")
+        self.specs.append(spec)
         self.truth["plans"].append(_plan_truth(image_set, spec))
+        if self.person.system == "Pinnacle":
+            self.add_point(image_set, prescription_point(spec.label, spec.dose_gy, spec.fractions))
         if factor is not None and with_dose:
             self.expected.add(image_set, spec, factor)
         if with_dose:
             save_object(dose(image_set, spec), self.folder / f"RD_{spec.key}.dcm")
             self.truth["doses"].append(_dose_truth(image_set, spec))
+
+    def add_plan_sum(self, image_set: ImageSet) -> None:
+        """Write the dose of all plans together, where the planning system exports it: it must not count again."""
+        if self.person.system == "Eclipse":
+            save_object(dose_of_all(image_set, self.specs), self.folder / "RD_sum.dcm")
 
     def add_beam_doses(self, image_set: ImageSet, spec: PlanSpec) -> None:
         """Write the dose of each beam instead of the plan's."""
@@ -117,7 +135,8 @@ def write_cohort(folder: str | Path, *, patients: int, centres: int, seed: int) 
     """Write ``patients`` synthetic patients of ``centres`` centres below ``folder``, ``truth.json`` and ``rules.json``.
 
     Each centre has a folder of its own and numbers its patients from 1, so identifiers repeat between centres. Names of
-    structures are in the language of the centre. The same arguments give the same bytes.
+    structures are in the language of the centre, and its files have the habits of its planning system (see `SYSTEMS`).
+    The same arguments give the same bytes.
 
     Returns
     -------
@@ -156,14 +175,16 @@ def _write_patient(folder: Path, index: int, centres: int, seed: int) -> dict[st
         right_sided=False,
         study_day=_FIRST_DAY + timedelta(days=int(rng.integers(0, 1500))),
         uid_root=f"synthetic cohort {seed} {centres} {index}",
+        system=SYSTEMS[centre % len(SYSTEMS)],
     )
     # One after the other; shifted now and then, so that no centre sees one scenario only.
     scenario = list(SCENARIOS)[(index + index // (len(SCENARIOS) * centres)) % len(SCENARIOS)]
     place = folder / person.centre / person.patient_id
     place.mkdir(parents=True, exist_ok=True)
     truth: dict[str, Any] = {"patient_id": person.patient_id, "centre": person.centre, "scenario": scenario,
-             "birth_date": person.birth_date, "structure_sets": [], "plans": [], "doses": [], "beam_dose_uids": [],
-             "treatment_plan_uids": [], "unused": []}  # fmt: skip
+             "system": person.system,
+             "birth_date": person.birth_date, "structure_sets": [], "points": [], "plans": [], "doses": [],
+             "beam_dose_uids": [], "treatment_plan_uids": [], "unused": []}  # fmt: skip
     patient = _Patient(replace(person, right_sided=scenario == "right_sided"), place, rng, truth)
     SCENARIOS[scenario](patient)
     truth["treatment_plan_uids"] = [p["sop_instance_uid"] for p in truth["plans"] if p["approval"] == "APPROVED"]
@@ -187,7 +208,9 @@ def _two_plans(patient: _Patient) -> None:
 
 
 def _boost_same_images(patient: _Patient) -> None:
-    patient.add_plan(_single(patient), patient.spec("boost", "Boost", fractions=8, dose_gy=16.0))
+    image_set = _single(patient)
+    patient.add_plan(image_set, patient.spec("boost", "Boost", fractions=8, dose_gy=16.0))
+    patient.add_plan_sum(image_set)
 
 
 def _boost_other_images(patient: _Patient) -> None:

@@ -9,6 +9,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from intrepid_cohort.simulation.anatomy import HELPER, LANGUAGES, ORGANS, SLICE_MM, SLICES, Organ
+from intrepid_cohort.simulation.systems import (
+    add_frame_of_a_point,
+    keep_prescription_outside,
+    of_all_plans,
+    sign,
+)
 from intrepid_rt.dicom_new_object import decimal, item, new_object, reference
 
 _CT_PIXELS = 16
@@ -30,6 +36,7 @@ class Person:
     right_sided: bool
     study_day: datetime
     uid_root: str
+    system: str = "Synthetic"
 
     def uid(self, *what: object) -> str:
         """Return the UID of one thing of this patient."""
@@ -48,9 +55,10 @@ class SetSpec:
 
     key: str = ""
     label: str = "CT 1"
-    manufacturer: str = "Synthetic"
+    manufacturer: str = ""
     growth: float = 1.0
     standard_names: bool = False
+    points: tuple[str, ...] = ()
 
     def organs(self, person: Person) -> list[Organ]:
         """Organs of a person as this set draws them."""
@@ -131,10 +139,12 @@ def ct_slices(image_set: ImageSet) -> list[Dataset]:
 
 
 def structure_set(image_set: ImageSet, spec: SetSpec | None = None) -> Dataset:
-    """RTSTRUCT with the organs in the language of the centre."""
+    """RTSTRUCT with the organs in the language of the centre, then points."""
     person, spec = image_set.person, spec or SetSpec()
     made = _new(image_set, "RTSTRUCT", "structures", *([spec.key] if spec.key else []))
-    made.StructureSetLabel, made.ApprovalStatus, made.Manufacturer = spec.label, "UNAPPROVED", spec.manufacturer
+    made.StructureSetLabel, made.ApprovalStatus = spec.label, "UNAPPROVED"
+    if spec.manufacturer:
+        made.Manufacturer = spec.manufacturer
     made.StructureSetDate, made.StructureSetTime = person.study_day.strftime("%Y%m%d"), "101500"
     slices = [reference("CT", image_set.uid("ct", number)) for number in range(SLICES)]
     series = item(SeriesInstanceUID=image_set.uid("ct series"), ContourImageSequence=slices)
@@ -149,14 +159,20 @@ def structure_set(image_set: ImageSet, spec: SetSpec | None = None) -> Dataset:
     made.StructureSetROISequence, made.ROIContourSequence, made.RTROIObservationsSequence = [], [], []
     for number, organ in enumerate(spec.organs(person), 1):
         _add_roi(made, number, organ, spec.name(organ, person), image_set)
+    for number, name in enumerate(spec.points, len(made.StructureSetROISequence) + 1):
+        _add_point(made, number, name, image_set)
+    if person.system == "Oncentra":
+        add_frame_of_a_point(made, image_set.uid("frame of a point"), image_set.uid("frame"))
     return made
 
 
+def _add_point(made: Dataset, number: int, name: str, image_set: ImageSet) -> None:
+    place = [f"{value:.10g}" for value in image_set.origin]
+    drawn = [item(ContourGeometricType="POINT", NumberOfContourPoints=1, ContourData=place)]
+    _add_contours(made, number, name, "DOSE_REGION", drawn, image_set)
+
+
 def _add_roi(made: Dataset, number: int, organ: Organ, name: str, image_set: ImageSet) -> None:
-    frame = image_set.uid("frame")
-    made.StructureSetROISequence.append(
-        item(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=frame, ROIGenerationAlgorithm="MANUAL")
-    )
     drawn = [
         item(
             ContourGeometricType="CLOSED_PLANAR",
@@ -165,12 +181,22 @@ def _add_roi(made: Dataset, number: int, organ: Organ, name: str, image_set: Ima
         )
         for contour in organ.contours_mm(image_set.origin)
     ]
+    _add_contours(made, number, name, organ.interpreted_type, drawn, image_set)
+
+
+def _add_contours(
+    made: Dataset, number: int, name: str, interpreted_type: str, drawn: list[Dataset], image_set: ImageSet
+) -> None:
+    frame = image_set.uid("frame")
+    made.StructureSetROISequence.append(
+        item(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=frame, ROIGenerationAlgorithm="MANUAL")
+    )
     made.ROIContourSequence.append(item(ReferencedROINumber=number, ContourSequence=drawn))
     made.RTROIObservationsSequence.append(
         item(
             ObservationNumber=number,
             ReferencedROINumber=number,
-            RTROIInterpretedType=organ.interpreted_type,
+            RTROIInterpretedType=interpreted_type,
             ROIInterpreter="",
         )
     )
@@ -199,6 +225,8 @@ def plan(image_set: ImageSet, spec: PlanSpec) -> Dataset:
              NumberOfBrachyApplicationSetups=0, ReferencedBeamSequence=metersets)
     ]  # fmt: skip
     made.BeamSequence = [_beam(image_set, number, spec) for number in range(1, len(metersets) + 1)]
+    if image_set.person.system == "Pinnacle":
+        keep_prescription_outside(made)
     return made
 
 
@@ -262,6 +290,14 @@ def dose(image_set: ImageSet, spec: PlanSpec, *, beam: int | None = None) -> Dat
     return made
 
 
+def dose_of_all(image_set: ImageSet, specs: list[PlanSpec]) -> Dataset:
+    """RTDOSE as it is exported of a sum of plans; the dose itself is that of the first plan."""
+    made = dose(image_set, specs[0])
+    made.SOPInstanceUID, made.SeriesInstanceUID = image_set.uid("dose", "sum"), image_set.uid("dose sum series")
+    of_all_plans(made, [reference("RTPLAN", image_set.uid("plan", spec.key)) for spec in specs])
+    return made
+
+
 def record(image_set: ImageSet, spec: PlanSpec, *, fraction: int, share: float = 1.0) -> Dataset:
     """RTRECORD of one fraction; one that was broken off delivered ``share`` of each beam."""
     made = _new(image_set, "RTRECORD", "record", spec.key, fraction, series=f"records {spec.key}")
@@ -290,7 +326,7 @@ def _new(image_set: ImageSet, modality: str, what: str, *more: object, series: s
     made = new_object(modality, template, series_uid=series_uid, created=person.study_day)
     made.SOPInstanceUID = image_set.uid(what, *more)
     made.FrameOfReferenceUID = image_set.uid("frame")
-    made.Manufacturer, made.ManufacturerModelName = "Synthetic", f"Planner {LANGUAGES[person.language]}"
+    sign(made, person.system, LANGUAGES[person.language])
     made.InstitutionName = person.centre
     return made
 

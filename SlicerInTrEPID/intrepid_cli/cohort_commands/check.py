@@ -17,7 +17,7 @@ from intrepid_cli.console import CHECK_FAILED, DONE, json_option, report
               help="Also compute N stored DVHs anew, with other libraries.")  # fmt: skip
 @json_option
 def command(collection: str, database: str, limits: Path | None, sample: int | None, as_json: bool) -> int:
-    """Check the treatments of COLLECTION: doses, targets, structures, outliers, duplicates, units.
+    """Check the treatments of COLLECTION: doses, targets, structures, outliers, duplicates, units, CT slices.
 
     Findings are kept in the table findings; exits with 1 if one of them is an error.
     """
