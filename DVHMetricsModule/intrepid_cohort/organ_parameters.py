@@ -9,8 +9,8 @@ SOURCE = (
     "Physica Medica 23 (2007) 115-125, as tabulated in DVH Analytics (models/rad_bio.py)"
 )
 
-# Organ: (endpoint, a of the EUD, gamma50, TD50 in Gy). TD50 of brain to retina are those of Emami's table, except
-# colon and ear, for which it was not at hand.
+# Organ: (endpoint, a of the EUD, gamma50, TD50 in Gy). TD50 of brain to retina are those of Emami's table, except for
+# the organs below: there neither paper could be read, and the row is taken second-hand from DVH Analytics.
 _PARAMETERS = {
     "Brain": ("necrosis", 5, 3, 60.0),
     "Brainstem": ("necrosis", 7, 3, 65.0),
@@ -27,6 +27,8 @@ _PARAMETERS = {
     "OpticNrv": ("blindness", 25, 3, 65.0),
     "Retina": ("blindness", 15, 2, 65.0),
 }
+
+SECOND_HAND = ("Colon", "Ear, acute", "Ear, chronic")
 
 
 def parameters_of(organ: str) -> dict[str, Any]:
@@ -48,5 +50,8 @@ def parameters_of(organ: str) -> dict[str, Any]:
 
 
 def organs() -> dict[str, dict[str, Any]]:
-    """Return endpoint and parameters by organ."""
-    return {name: {"endpoint": row[0], **parameters_of(name)} for name, row in _PARAMETERS.items()}
+    """Return endpoint, parameters and whether they were checked against Emami's table, by organ."""
+    return {
+        name: {"endpoint": row[0], **parameters_of(name), "source": "second-hand" if name in SECOND_HAND else "checked"}
+        for name, row in _PARAMETERS.items()
+    }

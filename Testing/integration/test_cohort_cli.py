@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -183,3 +184,28 @@ def test_columns_are_listed(filled, capsys):
     code, found = answer(capsys, "cohort", "query", "--database", "unused", "--columns")
     assert code == 0
     assert {"structures.roi_name", "target_geometry.ptv_overlap_cc", "beams.energy_max"} <= set(found["columns"])
+
+
+def test_the_ptv_is_chosen_and_a_patient_deleted(filled, capsys, tmp_path):
+    _, whole = filled
+    database = str(tmp_path / "c.db")
+    shutil.copy(whole, database)
+    _, found = answer(capsys, "cohort", "query", "--database", database, "--show", "structure_sets.sop_instance_uid",
+                      "--show", "roi_number", "--where", "roi_name ~ heart|hrt")  # fmt: skip
+    row = found["rows"][0]
+    why = ("--database", database, "--reason", "drawn as tumour", "--by", "A. Physicist")
+    uid, number = row["structure_sets.sop_instance_uid"], str(row["roi_number"])
+    assert answer(capsys, "cohort", "edit", "ptv", uid, number, *why) == (
+        0,
+        {"patients_imported": 1, "failures": []},
+    )
+    _, listed = answer(capsys, "cohort", "edit", "list", "--database", database)
+    (edit,) = listed["edits"]
+    assert (edit["new_value"], edit["edited_by"], edit["active"]) == ([int(number)], "A. Physicist", True)
+    assert answer(capsys, "cohort", "edit", "undo", "1", "--database", database)[0] == 0
+    name = row["pseudonym"]
+    code, dry = answer(capsys, "cohort", "edit", "delete", name, *why)
+    assert (code, dry["applied"], dry["rows"]["structure_sets"]) == (0, False, 1)
+    assert answer(capsys, "cohort", "edit", "delete", name, *why, "--apply")[1]["rows"] == dry["rows"]
+    assert run(["cohort", "edit", "delete", name, *why]) == 2
+    assert "holds no patient" in capsys.readouterr().err

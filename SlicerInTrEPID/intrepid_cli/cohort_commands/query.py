@@ -58,6 +58,6 @@ def _organs(*, as_json: bool) -> int:
     from intrepid_cohort.organ_parameters import SOURCE, organs
 
     shown = [{"organ": name, **values} for name, values in organs().items()]
-    text = f"{table(shown, ['organ', 'endpoint', 'EUDa', 'NTCPgamma50', 'NTCPtd50'])}\nSource: {SOURCE}"
+    text = f"{table(shown, ['organ', 'endpoint', 'EUDa', 'NTCPgamma50', 'NTCPtd50', 'source'])}\nSource: {SOURCE}"
     report({"organs": shown, "source": SOURCE}, text, as_json=as_json)
     return DONE
