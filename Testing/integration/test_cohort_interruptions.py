@@ -1,8 +1,9 @@
 """Imports that are killed, run out of disk or lose their database at random moments, and go on.
 
 Three rounds in every test run, 25 in ``make test-full``. Each round interrupts one fresh import
-at a moment drawn from the time that an undisturbed one takes, lets the same command go on, and compares the bytes of
-the canonical export.
+at a moment drawn from the processor time that an undisturbed one takes (a clock would run on while other work holds the
+import up, and the moment come after its end), lets the same command go on, and compares the bytes of the canonical
+export.
 """
 
 import os
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,16 +41,37 @@ def server():
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory):
-    """Folder of patients, the bytes of an undisturbed import, its seconds and the size of its file."""
+    """Folder of patients, the bytes of an undisturbed import, its processor seconds and the size of its file."""
     folder = tmp_path_factory.mktemp("interruptions")
     write_cohort(folder / "in", patients=PATIENTS, centres=1, seed=3)
     database = folder / "undisturbed.db"
     initialise(database, pseudonym_key=KEY).dispose()
-    start = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = _start(folder, database)
     _, error = process.communicate(timeout=600)
     assert process.returncode == 0, error
-    return folder, _canonical(database, folder), time.monotonic() - start, database.stat().st_size
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return folder, _canonical(database, folder), seconds, database.stat().st_size
+
+
+def _wait(process, seconds):
+    """Wait until a process and its children have used so many processor seconds, or it has ended."""
+    while process.poll() is None and _processor_s(process.pid) < seconds:
+        time.sleep(0.05)
+
+
+def _processor_s(group):
+    """Processor seconds that the living processes of a group have used, theirs that ended included."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[2]) == group:
+            ticks += sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _start(folder, database, *, processes=1, largest_bytes=None):
@@ -74,11 +97,10 @@ def _canonical(database, folder):
 
 def _kill(folder, database, after_s, rng, _server):
     process = _start(folder, database, processes=int(rng.integers(1, 3)))
-    try:
-        _, error = process.communicate(timeout=after_s)
-    except subprocess.TimeoutExpired:
+    _wait(process, after_s)
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-        _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=60)
     return process.returncode, error
 
 
@@ -91,9 +113,8 @@ def _fill_disk(folder, database, share, _rng, _server):
 
 def _lose_database(folder, database, after_s, _rng, server):
     process = _start(folder, database)
-    try:
-        process.wait(timeout=after_s)
-    except subprocess.TimeoutExpired:
+    _wait(process, after_s)
+    if process.poll() is None:
         server.crash()
     _, error = process.communicate(timeout=600)
     if server.process.poll() is not None:
