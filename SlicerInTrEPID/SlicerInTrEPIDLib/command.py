@@ -158,15 +158,19 @@ def predict_line(job: Job, images: Sequence[Path]) -> list[str]:
 
 
 def predicted_lines(output: str) -> list[str]:
-    """Say what ``intrepid predict --json`` printed: maximum and uncertainty of each image.
+    """Say what ``intrepid predict --json`` printed: maximum and uncertainty of each image, and what is wrong with it.
 
-    >>> predicted_lines('{"images": [{"file": "a/RI.dcm", "max_gy": 0.5, "uncertainty_percent": 3.2}]}')
-    ['RI.dcm: maximum 0.500 Gy ± 3.2 %']
+    >>> predicted_lines(
+    ...     '{"images": [{"file": "a/RI.dcm", "max_gy": 0.5, "uncertainty_percent": 3.2, "warnings": ["UNRELIABLE"]}]}'
+    ... )
+    ['RI.dcm: maximum 0.500 Gy ± 3.2 %', '  Warning: UNRELIABLE']
     """
-    return [
-        f"{Path(image['file']).name}: maximum {image['max_gy']:.3f} Gy ± {image['uncertainty_percent']:.1f} %"
-        for image in json.loads(output)["images"]
-    ]
+    lines = []
+    for image in json.loads(output)["images"]:
+        name = Path(image["file"]).name
+        lines.append(f"{name}: maximum {image['max_gy']:.3f} Gy ± {image['uncertainty_percent']:.1f} %")
+        lines += [f"  Warning: {warning}" for warning in image["warnings"]]
+    return lines
 
 
 def model_names() -> list[str]:
