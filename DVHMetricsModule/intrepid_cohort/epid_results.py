@@ -93,7 +93,7 @@ def add_results(
         No patient of the database has its plan, or several do.
     OutputNotWritable
     """
-    path = Path(path).resolve()
+    path = Path(path).absolute()
     results = read_struct(
         path, _Results, complaint="no results.json of intrepid reconstruct", advice="Give the file that it wrote."
     )

@@ -82,7 +82,7 @@ def _day(_path: Path, study: Path) -> dict[str, object]:
     return {
         "ct": [*_digest(grid.values), *grid.index_to_lps.ravel().tolist()],
         "motion": motion.matrix.ravel().tolist(),
-        "warnings": list(files.series.notes),
+        "warnings": list(files.notes),
     }
 
 

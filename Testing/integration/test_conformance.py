@@ -12,10 +12,12 @@ import planted_patients as planted
 from builders import BeamSpec, Ids
 from chain_phantoms import soft_field
 from conformance import aborts_on, errors, report
+from intrepid_cli.main import run
 from intrepid_cohort.simulation.cohort import write_cohort
 from intrepid_dvh.curve import DVH
 from intrepid_dvh.dicom_dvh import write_dvhs
-from intrepid_epid.simulation.clinic_export import Identity, write_ct
+from intrepid_epid.simulation.phantom_set import simulate_set
+from intrepid_epid.simulation.treatment_machine import SimulatedMachine
 from intrepid_rt.deidentify import SecretKey, deidentify_folder
 from intrepid_rt.dicom_dose import DoseReferences, write_dose
 from intrepid_rt.dicom_portal_dose import write_portal_dose_image
@@ -119,17 +121,49 @@ def studies(tmp_path_factory):
     """Sound studies that the program writes: the sample, a simulated cohort, a simulated clinic."""
     folder = tmp_path_factory.mktemp("studies")
     unpack_sample(resource_folder("SampleData"), folder / "sample")
-    write_cohort(folder / "cohort", patients=2, centres=1, seed=3)
-    write_ct(folder / "clinic", np.zeros((2, 8, 8)), np.zeros(3), 3.0, Identity("S1", "root"))
+    write_cohort(folder / "cohort", patients=8, centres=1, seed=3)
+    for patient in (folder / "cohort" / "centre_1").iterdir():
+        if patient.name != "00001" and not list(patient.glob("RT_*")):  # one suffices beside that with records
+            shutil.rmtree(patient)
+    for spoiled in (folder / "cohort").rglob("0_cut_*"):  # which the cohort holds on purpose
+        spoiled.unlink()
+    coarse = SimulatedMachine(pixels=32, pixel_mm=12.96)
+    simulate_set(folder / "clinic", seed=3, count=1, machine=coarse, primaries=500)
     return folder
 
 
-@pytest.mark.parametrize("name", ["sample", "cohort", "clinic"])
+KINDS = {
+    "sample": {"CT", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTIMAGE"},
+    "cohort": {"CT", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD"},
+    "clinic": {"CT", "RTPLAN", "RTIMAGE"},
+}
+
+
+@pytest.mark.parametrize("name", list(KINDS))
 def test_simulated_studies(studies, name):
-    assert {path.name: errors(path) for path in of_each_kind(studies / name) if errors(path)} == {}
+    paths = of_each_kind(studies / name, most=4 if name == "clinic" else 3)
+    assert {pydicom.dcmread(path, specific_tags=["Modality"]).Modality for path in paths} == KINDS[name]
+    assert {path.name: errors(path) for path in paths if errors(path)} == {}
 
 
-@pytest.mark.parametrize("name", ["sample", "cohort"])
+def test_every_image_of_the_simulated_clinic(studies):
+    """Portal images, portal doses and open fields, all of them."""
+    images = [path for path in (studies / "clinic").rglob("*.dcm") if not path.name.startswith("CT_")]
+    assert len(images) > 10
+    assert {path.name: errors(path) for path in images if errors(path)} == {}
+
+
+def test_export_of_a_cohort(studies, tmp_path):
+    database, out = str(tmp_path / "cohort.db"), tmp_path / "out"
+    recorded = next((studies / "cohort").rglob("RT_main_01.dcm")).parent
+    assert run(["cohort", "init", database]) == 0
+    assert run(["cohort", "import", str(recorded), "--database", database, "--processes", "1"]) == 0
+    arguments = ["--database", database, "--format", "dicom", "--key", str(tmp_path / "key")]
+    assert run(["cohort", "export", str(out), *arguments]) == 0
+    assert {path.name: errors(path) for path in of_each_kind(out) if errors(path)} == {}
+
+
+@pytest.mark.parametrize("name", list(KINDS))
 def test_deidentified_copies_have_no_error_either(studies, tmp_path, name):
     result = deidentify_folder(studies / name, tmp_path / "out", KEY)
     assert result.leaks == []

@@ -305,13 +305,51 @@ def record(image_set: ImageSet, spec: PlanSpec, *, fraction: int, share: float =
     made.TreatmentDate, made.TreatmentTime = day.strftime("%Y%m%d"), "080000"
     made.ReferencedRTPlanSequence = [reference("RTPLAN", image_set.uid("plan", spec.key))]
     made.ReferencedFractionGroupNumber, made.NumberOfFractionsPlanned = 1, spec.fractions
+    made.TreatmentMachineSequence = [item(
+        TreatmentMachineName=f"{image_set.person.centre}-L1", Manufacturer="Synthetic", ManufacturerModelName="",
+        DeviceSerialNumber="", InstitutionName=image_set.person.centre,
+    )]  # fmt: skip
+    made.PrimaryDosimeterUnit = "MU"
     made.TreatmentSessionBeamSequence = [
-        item(ReferencedBeamNumber=number, CurrentFractionNumber=fraction, TreatmentDeliveryType="TREATMENT",
-             TreatmentTerminationStatus="NORMAL" if share == 1.0 else "MACHINE", SpecifiedPrimaryMeterset=decimal(mu),
-             DeliveredPrimaryMeterset=decimal(mu * share), RadiationType="PHOTON", NumberOfControlPoints=0,
-             TreatmentVerificationStatus="VERIFIED")
+        _delivered(_beam(image_set, number, spec), mu, share, fraction, day)
         for number, mu in enumerate(spec.meterset_mu, 1)
-    ]  # fmt: skip
+    ]
+    return made
+
+
+def _delivered(planned: Dataset, meterset_mu: float, share: float, fraction: int, day: datetime) -> Dataset:
+    """One beam of a treatment record: as planned, up to where it was broken off."""
+    first = planned.ControlPointSequence[0]
+    points = [_delivered_point(first, point, meterset_mu, share, day) for point in planned.ControlPointSequence]
+    return item(
+        ReferencedBeamNumber=planned.BeamNumber, BeamName=planned.BeamName, BeamType=planned.BeamType,
+        RadiationType="PHOTON", CurrentFractionNumber=fraction, TreatmentDeliveryType="TREATMENT",
+        TreatmentTerminationStatus="NORMAL" if share == 1.0 else "MACHINE",
+        TreatmentVerificationStatus="",
+        SpecifiedPrimaryMeterset=decimal(meterset_mu), DeliveredPrimaryMeterset=decimal(meterset_mu * share),
+        BeamLimitingDeviceLeafPairsSequence=planned.BeamLimitingDeviceSequence, NumberOfControlPoints=len(points),
+        NumberOfWedges=0, NumberOfCompensators=0, NumberOfBoli=0, NumberOfBlocks=0,
+        ControlPointDeliverySequence=points,
+    )  # fmt: skip
+
+
+def _delivered_point(first: Dataset, planned: Dataset, meterset_mu: float, share: float, day: datetime) -> Dataset:
+    at_mu = meterset_mu * float(planned.CumulativeMetersetWeight)
+    made = item(
+        ReferencedControlPointIndex=planned.ControlPointIndex, TreatmentControlPointDate=day.strftime("%Y%m%d"),
+        TreatmentControlPointTime="080000", SpecifiedMeterset=decimal(at_mu),
+        DeliveredMeterset=decimal(min(at_mu, meterset_mu * share)), DoseRateSet="600", DoseRateDelivered="600",
+    )  # fmt: skip
+    if planned is first:
+        for keyword in (
+            "NominalBeamEnergy", "BeamLimitingDevicePositionSequence", "GantryAngle", "GantryRotationDirection",
+            "BeamLimitingDeviceAngle", "BeamLimitingDeviceRotationDirection", "PatientSupportAngle",
+            "PatientSupportRotationDirection",
+        ):  # fmt: skip
+            setattr(made, keyword, first[keyword].value)
+        made.NominalBeamEnergyUnit = "MV"
+    elif "GantryAngle" in planned:
+        made.GantryAngle = planned.GantryAngle
     return made
 
 

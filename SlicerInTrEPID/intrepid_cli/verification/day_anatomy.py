@@ -143,7 +143,7 @@ def day_anatomy(planned: Planned, settings: VerificationSettings, progress: Call
         structures=overlaps(planned.structures, files.structures, found, lattice, density, same_frame=same_frame),
     )
     doubts = doubts_about(quality)
-    warnings = (*files.series.notes, *density.warnings, *doubts, *setup_warnings(quality))
+    warnings = (*files.notes, *density.warnings, *doubts, *setup_warnings(quality))
     return replace(found, quality=replace(quality, warnings=warnings, doubts=doubts))
 
 

@@ -24,7 +24,11 @@ HEADER_ELEMENTS = (
 
 @dataclass(frozen=True, eq=False)
 class DayFiles:
-    """What a folder holds: the image, its own contours if there are any, and what its header says."""
+    """What a folder holds: the image, its own contours if there are any, and what its header says.
+
+    ``notes`` tell what was noticed on the series, and which files of the folder were not used and why: a slice among
+    them leaves a shorter patient.
+    """
 
     series: CTSeries
     structures: StructureSet | None
@@ -32,6 +36,7 @@ class DayFiles:
     acquired: str
     paths: tuple[Path, ...]
     registrations: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_day_files(folder: Path, *, patient_id: str) -> DayFiles:
@@ -49,10 +54,10 @@ def read_day_files(folder: Path, *, patient_id: str) -> DayFiles:
     studies = [study for study in scan(folder) if study.ct_series]
     if not studies:
         raise MissingObject(f"{folder} holds no CT. Give the folder of the CT or cone-beam CT of the day.")
-    series = [(study, ct) for study in studies for ct in study.ct_series]
-    if len(series) > 1:
-        raise AmbiguousInput(f"{folder} holds {len(series)} CT series. Give a folder with that of the day alone.")
-    study, ct = series[0]
+    found = [(study, ct) for study in studies for ct in study.ct_series]
+    if len(found) > 1:
+        raise AmbiguousInput(f"{folder} holds {len(found)} CT series. Give a folder with that of the day alone.")
+    study, ct = found[0]
     if study.patient_id != patient_id:
         raise UnusableInput(
             f"The CT in {folder} has another patient ID than the plan. Give the image of the treated patient."
@@ -62,13 +67,16 @@ def read_day_files(folder: Path, *, patient_id: str) -> DayFiles:
         header = read_dataset(ct.paths[0], pixels=False)
         is_cone_beam = _is_cone_beam(header)
         acquired = text(header, "AcquisitionDate") or text(header, "SeriesDate") or text(header, "StudyDate")
+    series = read_ct_series(ct.paths)
+    unused = [f"{path.name} was not used: {why}" for path, why in study.unused if why != REGISTRATION_UNUSED]
     return DayFiles(
-        series=read_ct_series(ct.paths),
+        series=series,
         structures=read_structure_set(drawn[0].path) if len(drawn) == 1 else None,
         is_cone_beam=is_cone_beam,
         acquired=acquired,
         paths=ct.paths,
         registrations=tuple(path for path, why in study.unused if why == REGISTRATION_UNUSED),
+        notes=(*series.notes, *unused),
     )
 
 

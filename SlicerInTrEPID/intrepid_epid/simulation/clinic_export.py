@@ -74,7 +74,7 @@ def write_ct(folder: Path, hounsfield: NDArray, origin_lps_mm: NDArray, voxel_mm
 
 def write_plan(path: Path, label: str, beams: tuple[Beam, ...], who: Identity) -> None:
     """Write the plan of these beams, one fraction."""
-    made = who.object("RTPLAN", series="RTPLAN")
+    made = who.object("RTPLAN", series="plan")
     made.RTPlanLabel, made.RTPlanName, made.RTPlanGeometry = label[:16], label, "TREATMENT_DEVICE"
     made.RTPlanDate, made.RTPlanTime = made.StudyDate, made.StudyTime
     made.PatientSetupSequence = [item(PatientSetupNumber=1, PatientPosition="HFS")]
@@ -103,7 +103,10 @@ def write_image(path: Path, image: PortalImage, beam: Beam, machine: SimulatedMa
     made.RadiationMachineName, made.RadiationMachineSAD = machine.name, decimal(image.source_to_axis_mm)
     made.RTImageSID, made.PrimaryDosimeterUnit = decimal(image.source_to_image_mm), "MU"
     made.GantryAngle = f"{beam.control_points[0].gantry_angle_deg:.1f}"
-    made.ExposureSequence = [item(MetersetExposure=decimal(beam.meterset_mu or 0))]
+    # dciodvfy (dicom3tools) looks in the item for the image type on which the meterset depends: it stands in both.
+    made.ExposureSequence = [
+        item(ImageType=made.ImageType, KVP=None, MetersetExposure=decimal(beam.meterset_mu or 0), NumberOfBlocks=0)
+    ]
     made.AcquisitionDate, made.AcquisitionTime = made.StudyDate, f"{9 + beam.number // 60:02d}{beam.number % 60:02d}00"
     made.ReferencedRTPlanSequence = [reference("RTPLAN", who.uid("RTPLAN"))]
     made.ReferencedBeamNumber = beam.number
