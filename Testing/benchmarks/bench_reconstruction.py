@@ -1,11 +1,12 @@
 """Time and memory of a reconstruction, everything after reading, part by part; a two-beam thorax and a simulated arc.
 
     python Testing/benchmarks/bench_reconstruction.py [--repeats 5] [--frames 180] [--study DIR]
+        [--refinement NAME]
 
 The beams are those of the sample study on its own grid (or of ``--study`` with the same profile) and on 2.5 mm; the
-arc is 180 frames round an elliptic body with a lung on 3 mm. Wanted on two idle cores: a beam within 1.5 s, the arc
-within 60 s, less than 3 GB. Every time is the best of the repeats; processor seconds are printed beside, because they
-say what a busy machine hides.
+arc is 180 frames round an elliptic body with a lung on 3 mm. Wanted on two idle cores: a beam within 1.5 s, with a
+refinement 4 s, the arc within 60 s, less than 3 GB. Every time is the best of the repeats; processor seconds are
+printed beside, because they say what a busy machine hides.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from intrepid_epid.calculation_grid import calculation_grid
 from intrepid_epid.delivery.arc_dose import arc_dose
 from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import load_profile
+from intrepid_epid.refinement.refinement_model import RefinementModel, refinement_model
 from intrepid_epid.superposition import fluence_of, superposed, superposition_dose
 from intrepid_epid.terma import released_energy
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
@@ -40,7 +42,8 @@ from intrepid_rt.scan import scan
 from SlicerInTrEPIDLib.sample import unpack_sample
 
 PROFILE = resource_folder("SampleData") / "MC6MV.profile.json"
-WANTED_BEAM_S, WANTED_ARC_S, WANTED_MB = 1.5, 60.0, 3000.0
+WANTED_BEAM_S, WANTED_REFINED_S, WANTED_ARC_S, WANTED_MB = 1.5, 4.0, 60.0, 3000.0
+ENERGY = "6 MV"
 
 
 class Best:
@@ -63,7 +66,7 @@ class Best:
         return "\n".join(lines)
 
 
-def beam(inputs: Inputs, spacing_mm: float | None, repeats: int) -> float:
+def beam(inputs: Inputs, spacing_mm: float | None, repeats: int, refinement: RefinementModel | None) -> float:
     """Reconstruct the first beam; returns the best total."""
     assert inputs.profile is not None
     assert inputs.planned is not None
@@ -81,6 +84,9 @@ def beam(inputs: Inputs, spacing_mm: float | None, repeats: int) -> float:
         fluence = best.timed("fluence", lambda p=portal, w=way: fluence_of(p, w))
         released = best.timed("released energy", lambda f=fluence, w=way: released_energy(w, f))
         dose = best.timed("superposition", lambda r=released, w=way: superposed(r, w))
+        if refinement is not None:
+            refined = best.timed("refinement", lambda d=dose, w=way: refinement.refine(d, w, energy=ENERGY))
+            assert not refined.notes, refined.notes
         total = time.perf_counter() - start
         spent = sum(part[1] for name, part in best.parts.items() if name != "total")
         best.parts["total"] = (min(best.parts.get("total", (np.inf, 0.0))[0], total), spent)
@@ -134,16 +140,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--frames", type=int, default=180)
     parser.add_argument("--study", type=Path)
+    parser.add_argument("--refinement")
     options = parser.parse_args()
+    refinement = refinement_model(options.refinement) if options.refinement else None
+    wanted_s = WANTED_REFINED_S if refinement else WANTED_BEAM_S
     with tempfile.TemporaryDirectory() as folder:
         study = options.study or unpack_sample(PROFILE.parent, Path(folder)) / "study"
         settings = VerificationSettings(study, Path("unused"), machine=PROFILE)
         inputs = read_inputs(select(scan(study)), settings)
-        times = [beam(inputs, spacing, options.repeats) for spacing in (None, 2.5)]
+        times = [beam(inputs, spacing, options.repeats, refinement) for spacing in (None, 2.5)]
     arc_s = arc(options.frames)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"Peak memory {peak:.0f} MB (wanted: at most {WANTED_MB:.0f}); load {os.getloadavg()[0]:.1f}")
-    print(f"A beam {min(times):.2f} to {max(times):.2f} s (wanted: {WANTED_BEAM_S:g})")
+    print(f"A beam {min(times):.2f} to {max(times):.2f} s (wanted: {wanted_s:g})")
     print(f"The arc {arc_s:.0f} s (wanted: {WANTED_ARC_S:g})")
 
 

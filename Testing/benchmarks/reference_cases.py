@@ -1,6 +1,7 @@
 """Monte Carlo reference cases through ``intrepid reconstruct``: portal dose and 3D dose against the truth.
 
-    python Testing/benchmarks/reference_cases.py --truth NPZ_DIR --converted DIR [--model physics] [--table FILE.md]
+    python Testing/benchmarks/reference_cases.py --truth NPZ_DIR --converted DIR [--model physics] [--refinement none]
+        [--table FILE.md]
 
 ``NPZ_DIR`` holds the cases (``<case>.npz`` with ``dose3d_smooth``), ``DIR`` one folder per case as the converter writes
 it (``study/``, ``open_fields/``, ``truth/``). One profile is commissioned from all open-field folders together.
@@ -8,6 +9,9 @@ it (``study/``, ``open_fields/``, ``truth/``). One profile is commissioned from 
 Definition: reference = noise-reduced Monte Carlo, evaluated = reconstructed; 3D: norm = the reference's 99.9th
 percentile inside BODY, 10 % cut, voxels in BODY of 0.15 to 1.12 g/cm3; portal dose: norm = maximum of the reference,
 10 % cut, distances at the isocentre plane. Nothing of the cases but the open fields is used for computing.
+
+With a refinement, "band covers" is the share of the counted voxels whose reference lies within the 95 % band, allowing
+for its noise (half of that of the raw Monte Carlo), and "half-width" the mean of the band in percent of the norm.
 """
 
 import argparse
@@ -27,12 +31,14 @@ from intrepid_rt.ct_curve import read_ct_curve
 from intrepid_rt.dicom_dose import read_dose
 from intrepid_rt.dicom_structures import read_structure_set
 from intrepid_rt.grids import DoseGrid, affine_from_axes
+from intrepid_rt.image_files import read_dose_file
 from intrepid_rt.structure_mask import structure_mask
 
 CRITERIA = ((3, 3), (3, 2), (2, 2))
 COLUMNS = (
     "case", "portal 3/3", "portal 2/2", "portal mean >90 %", "3D 3/3", "3D 3/2", "3D 2/2", "mean >80 %", "mean 20-80 %",
 )  # fmt: skip
+BAND_COLUMNS = ("band covers", "half-width")
 
 
 def evaluate(case: str, npz: Path, converted: Path, out: Path, curve_path: Path) -> dict[str, float | str]:
@@ -54,6 +60,12 @@ def evaluate(case: str, npz: Path, converted: Path, out: Path, curve_path: Path)
     level = reference.values / norm_gy
     row["mean >80 %"] = float(error_percent[mask & (level > 0.8)].mean())
     row["mean 20-80 %"] = float(error_percent[mask & (level > 0.2) & (level <= 0.8)].mean())
+    if (out / "dose_uncertainty.nrrd").exists():
+        counted = mask & (level > 0.1)
+        half = 100 * read_dose_file(out / "dose_uncertainty.nrrd").resampled_to(reference)[counted] / norm_gy
+        noise = 100 * 0.5 * truth["dose_unc"][counted] / norm_gy
+        row["band covers"] = float(100 * (error_percent[counted] ** 2 <= half**2 + (1.96 * noise) ** 2).mean())
+        row["half-width"] = float(half.mean())
     return row | evaluate_portal_dose(case, converted, out)
 
 
@@ -76,12 +88,13 @@ def evaluate_portal_dose(case: str, converted: Path, out: Path) -> dict[str, flo
 
 def markdown(rows: list[dict[str, float | str]]) -> str:
     """Table with mean and worst case of the pass rates and the largest deviation of the means."""
-    numbers = {c: np.array([row[c] for row in rows], float) for c in COLUMNS[1:]}
+    columns = [c for c in (*COLUMNS, *BAND_COLUMNS) if all(c in row for row in rows)]
+    numbers = {c: np.array([row[c] for row in rows], float) for c in columns[1:]}
     worst = {c: v.min() if "mean" not in c else v[np.abs(v).argmax()] for c, v in numbers.items()}
     summary = [{"case": "**mean**"} | {c: v.mean() for c, v in numbers.items()}, {"case": "**worst**"} | worst]
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     for row in [*rows, *summary]:
-        cells = [f"{row[c]:+.2f}" if "mean" in c else f"{row[c]:.2f}" for c in COLUMNS[1:]]
+        cells = [f"{row[c]:+.2f}" if "mean" in c else f"{row[c]:.2f}" for c in columns[1:]]
         lines.append("| " + " | ".join([str(row["case"]), *cells]) + " |")
     return "\n".join(lines)
 
@@ -91,6 +104,7 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--converted", type=Path, required=True)
     parser.add_argument("--model", default="physics")
+    parser.add_argument("--refinement", default="none")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     cases = sorted(p.stem for p in options.truth.glob("*.npz") if (options.converted / p.stem).is_dir())
@@ -106,7 +120,8 @@ def main() -> None:
             out, start = Path(folder) / case, time.perf_counter()
             study = options.converted / case
             code = run(["reconstruct", str(study / "study"), "--out", str(out), "--machine", profile,
-                        "--model", options.model, "--planned-portal", str(study / "truth")])  # fmt: skip
+                        "--model", options.model, "--refinement", options.refinement,
+                        "--planned-portal", str(study / "truth")])  # fmt: skip
             assert code in (0, 1), f"{case}: exit code {code}"
             rows.append(evaluate(case, options.truth / f"{case}.npz", study, out, curve))
             print(f"{case}: {time.perf_counter() - start:.0f} s", flush=True)
@@ -115,7 +130,7 @@ def main() -> None:
     if options.table:
         options.table.write_text(table + "\n", encoding="utf-8")
         with options.table.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
 

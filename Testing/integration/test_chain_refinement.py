@@ -1,6 +1,7 @@
 """``intrepid reconstruct --refinement``: what it changes, what it writes, and when the physics answers."""
 
 import json
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,8 @@ def test_a_refined_dose_with_its_band(study):
     assert results["provenance"]["settings"]["refinement"].startswith("toy (weights SHA-256 ")
     assert "dose_uncertainty.nrrd" in (study / "out" / "report.html").read_text()
     assert "dose_uncertainty.nrrd" in results["integrity"]["files"]
+    with zipfile.ZipFile(study / "out" / "scene.mrb") as scene:
+        assert any("Dose uncertainty" in name for name in scene.namelist())
 
 
 def test_outside_its_domain_the_dose_is_that_of_the_physics(study):

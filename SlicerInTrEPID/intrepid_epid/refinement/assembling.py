@@ -33,11 +33,14 @@ ABOUT = (
 
 
 def train_members(
-    doses: Path, folder: Path, settings: TrainingSettings, compute: Compute
+    doses: Path, folder: Path, settings: TrainingSettings, compute: Compute, n_members: int | None = None
 ) -> Iterator[tuple[RunSettings, RunResult]]:
-    """Train one member per fold of the training beams; each is judged on the fold it has not seen."""
+    """Train one member per fold of the training beams; each is judged on the fold it has not seen.
+
+    ``n_members`` stops after so many.
+    """
     cases = read_cases(doses, ["train"])
-    for run in runs(settings):
+    for run in runs(settings)[:n_members]:
         out = folder / run.id
         result = finished_result(out)
         if result is None:
@@ -50,13 +53,20 @@ def train_members(
         yield run, result
 
 
-def assemble(doses: Path, folder: Path, settings: TrainingSettings, compute: Compute, name: str) -> RefinementCard:
-    """Train what is missing, calibrate the band and write ``folder/NAME``."""
-    results = list(train_members(doses, folder, settings, compute))
+def assemble(
+    doses: Path, folder: Path, settings: TrainingSettings, compute: Compute, name: str, n_members: int | None = None,
+    quiet: Path | None = None,
+) -> RefinementCard:  # fmt: skip
+    """Train what is missing, calibrate the band and write ``folder/NAME``.
+
+    ``quiet`` is a folder of other doses with little noise, which calibrate in place of those of ``doses``.
+    """
+    results = list(train_members(doses, folder, settings, compute, n_members))
     weights = {run.id: read_tensors(folder / run.id / BEST)[0] for run, _ in results}
     networks = members(list(weights.values()), settings.filters[0])
     train = read_cases(doses, ["train"])
-    kept = {split: read_cases(doses, [split]) for split in ("calibration", "test")}
+    kept = {"calibration": read_cases(quiet or doses, ["calibration", "test"] if quiet else ["calibration"])}
+    kept["test"] = read_cases(doses, ["test"])
     held_out = {split: list(_held_out(cases, networks)) for split, cases in kept.items()}
     quantile = conformal_quantile(held_out["calibration"])
     card = RefinementCard(
@@ -115,6 +125,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--name", required=True)
     parser.add_argument("--epochs", type=int, default=SETTINGS.epochs)
+    parser.add_argument("--quiet", type=Path, help="doses with little noise, to calibrate with")
+    parser.add_argument("--members", type=int, help="train so many of the folds' networks; default: all")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -122,7 +134,8 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     settings = msgspec.structs.replace(SETTINGS, epochs=options.epochs)
-    card = assemble(options.doses, options.out, settings, Compute(options.device, options.threads), options.name)
+    compute = Compute(options.device, options.threads)
+    card = assemble(options.doses, options.out, settings, compute, options.name, options.members, options.quiet)
     print(msgspec.json.format(msgspec.json.encode(card.trials), indent=1).decode())
 
 

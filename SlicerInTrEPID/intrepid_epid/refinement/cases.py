@@ -16,10 +16,10 @@ _SIGMA_VOXELS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One beam: planes of its views (views, 4, nz, ny, nx), truth and its noise over the level of each view.
+    """One beam: planes of its views (views, 4, nz, ny, nx), the true dose and its noise.
 
-    ``truth`` and ``sigma`` are in Gy, ``level_gy`` (views,). ``sigma`` is smoothed, because ten batches tell it to 25 %
-    only, and because a voxel whose batches happen to agree must not weigh more.
+    ``level_gy`` is (views,). ``sigma_gy`` is smoothed over tissue, as ten batches tell it to 25 % only;
+    ``weighting_sigma_gy`` over everything, so that voxels beside noisy air weigh less.
     """
 
     id: str
@@ -30,6 +30,7 @@ class Case:
     level_gy: NDArray
     truth_gy: NDArray
     sigma_gy: NDArray
+    weighting_sigma_gy: NDArray
 
     @property
     def counted(self) -> NDArray:
@@ -53,14 +54,23 @@ def read_cases(folder: Path, splits: Sequence[str]) -> list[Case]:
 
 def _read(path: Path) -> Case:
     with np.load(path) as stored:
-        variance = ndimage.gaussian_filter(stored["sigma_gy"].astype(np.float32) ** 2, _SIGMA_VOXELS)
+        planes, truth_gy = stored["planes"].astype(np.float32), stored["truth_gy"].astype(np.float32)
+        variance = stored["sigma_gy"].astype(np.float32) ** 2
+        dose_gy = planes[0, 0] * np.float32(stored["level_gy"][0])
+        tissue = (planes[0, 1] > COUNTED_G_CC).astype(np.float32)
+        per_dose = _smooth(tissue * variance) / np.maximum(_smooth(tissue * dose_gy), 1e-12)
         return Case(
             path.stem,
             str(stored["kind"]),
             str(stored["split"]),
             float(stored["area_cm2"]),
-            stored["planes"].astype(np.float32),
+            planes,
             stored["level_gy"],
-            stored["truth_gy"].astype(np.float32),
-            np.sqrt(variance),
+            truth_gy,
+            np.sqrt(per_dose * np.maximum(dose_gy, 0)),
+            np.sqrt(_smooth(variance)),
         )
+
+
+def _smooth(values: NDArray) -> NDArray:
+    return np.asarray(ndimage.gaussian_filter(values, _SIGMA_VOXELS))

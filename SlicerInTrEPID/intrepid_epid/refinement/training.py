@@ -14,17 +14,18 @@ if TYPE_CHECKING:
 
 NOISE_FLOOR = 0.01  # of the level, added to the noise of the truth: no voxel counts more than such a one
 GRADIENT_WEIGHT = 0.5
+JUDGED_VIEW = 2  # from the image, on a grid of 3 mm
 PATCH = (32, 24, 24)  # depth, Y, X
 
 SETTINGS = TrainingSettings(
     preset="refinement",
     variant="refinement",
     filters=(6,),
-    learning_rates=(2e-3,),
+    learning_rates=(3e-3,),
     batch_sizes=(1,),
     repeats=1,
     folds=4,
-    epochs=40,
+    epochs=24,
     size_px=64,
     schedule="cosine",
 )
@@ -89,17 +90,16 @@ class RefinementTraining(Training):
         return float(loss.detach())
 
     def validation_error(self) -> float:
-        """Return the loss of the held-out beams over that of physics, percent; every view counts, every beam alike."""
+        """Return the loss of the held-out beams over that of physics, percent; every beam counts alike."""
         import torch
 
         self.network.eval()
         rows = []
         with torch.inference_mode():
             for case in self.validation_cases:
-                for view in range(1, case.planes.shape[0], 2):
-                    planes, truth, weight = tensors(case, view)
-                    refined = refinement_loss(planes[:, :1] + self.network(planes), truth, weight)
-                    rows.append(float(refined) / float(refinement_loss(planes[:, :1], truth, weight)))
+                planes, truth, weight = tensors(case, JUDGED_VIEW)
+                refined = refinement_loss(planes[:, :1] + self.network(planes), truth, weight)
+                rows.append(float(refined) / float(refinement_loss(planes[:, :1], truth, weight)))
         return 100 * sum(rows) / len(rows)
 
     def _draw(self, below: int) -> int:
@@ -118,7 +118,7 @@ def tensors(case: Case, view: int, where: tuple[slice, ...] = (slice(None),) * 3
     import torch
 
     level = float(case.level_gy[view])
-    variance = (case.sigma_gy[where] / level) ** 2 + NOISE_FLOOR**2
+    variance = (case.weighting_sigma_gy[where] / level) ** 2 + NOISE_FLOOR**2
     weight = case.counted[where] * NOISE_FLOOR**2 / variance
     parts = (case.planes[view][(slice(None), *where)], case.truth_gy[where][None] / level, weight[None])
     return tuple(torch.from_numpy(np.ascontiguousarray(part, np.float32))[None] for part in parts)

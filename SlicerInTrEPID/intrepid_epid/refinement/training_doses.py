@@ -89,13 +89,16 @@ def _field(rng: np.random.Generator, **beam: Any) -> Beam:
     return fields.rectangle((low[0], high[0]), (low[1], high[1]), **beam)
 
 
-def make_case(case: Case, machine: SimulatedMachine, profile: MachineProfile) -> dict[str, Any]:
-    """Compute all doses of a case: planes of the physics for every view, and the Monte Carlo with its noise."""
+def make_case(case: Case, machine: SimulatedMachine, profile: MachineProfile, effort: int = 1) -> dict[str, Any]:
+    """Compute all doses of a case: planes of the physics for every view, and the Monte Carlo with its noise.
+
+    ``effort`` multiplies the histories.
+    """
     signal = simulate_image(machine, case.beam, case.density, seed=case.seed).signal
     beam = PrimaryBeam(anatomy_of(case.density), machine.spectrum, case.frame)
     imaged = fluence_of(transit_portal_dose(binned(signal), profile, beam), beam)
     known = _known_fluence(machine, case.beam)
-    truth, sigma = _monte_carlo(case, machine, known)
+    truth, sigma = _monte_carlo(case, machine, known, effort)
     views: list[BeamView] = []
     for grid_mm, fluence in ((4.0, known), *((size, imaged) for size in GRIDS_MM)):
         dose, on_grid = _physics(case, machine, fluence, grid_mm)
@@ -151,7 +154,7 @@ def _known_fluence(machine: SimulatedMachine, beam: Beam) -> PortalImage:
     return plane.with_values(share * machine.photons_per_cm2_mu * float(beam.meterset_mu or 0), unit="photons/cm2")
 
 
-def _monte_carlo(case: Case, machine: SimulatedMachine, plane: PortalImage) -> tuple[Grid, Grid]:
+def _monte_carlo(case: Case, machine: SimulatedMachine, plane: PortalImage, effort: int) -> tuple[Grid, Grid]:
     """Compute dose and standard error in Gy by pyRadMC, all as water of the electron density, along the beam."""
     # Not in the lock: a tool of this script alone.
     from pyradmc import AnalyticCrossSections, VoxelGrid, WarpEngine  # type: ignore[import-not-found]
@@ -171,7 +174,7 @@ def _monte_carlo(case: Case, machine: SimulatedMachine, plane: PortalImage) -> t
         grid=grid, cross_sections=AnalyticCrossSections(geometry_densities=grid.max_density_by_material()), device="cpu"
     )
     area = open_area_cm2(case.beam)
-    per_batch = int(np.clip(HISTORIES_PER_CM2 * area, LEAST_HISTORIES, MOST_HISTORIES)) // BATCHES
+    per_batch = int(np.clip(HISTORIES_PER_CM2 * area, LEAST_HISTORIES, MOST_HISTORIES)) * effort // BATCHES
     result = engine.run(field_source(machine, case.beam, plane), per_batch * BATCHES, BATCHES, seed=case.seed)
     # Per history to per photon and cm2, times what the field delivers.
     scale = GY_PER_MEV_G * area * machine.photons_per_cm2_mu * float(case.beam.meterset_mu or 0)
@@ -245,16 +248,21 @@ def main() -> None:
     parser.add_argument("--beams", type=int, default=75)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--splits", default="train,calibration,test", help="make the beams of these parts only")
+    parser.add_argument("--effort", type=int, default=1, help="times as many histories: less noise to test against")
+    parser.add_argument("--largest-cm2", type=float, default=np.inf, help="pass over larger fields")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     machine, profile = SimulatedMachine(), load_profile(options.profile)
     for number in range(options.first, options.beams):
+        if SPLITS[number % len(SPLITS)] not in options.splits.split(","):
+            continue
         case = draw_case(number, options.seed)
         path = options.out / f"{case.id}.npz"
-        if path.exists():
+        if path.exists() or open_area_cm2(case.beam) > options.largest_cm2:
             continue
         start = time.process_time()
-        made = make_case(case, machine, profile)
+        made = make_case(case, machine, profile, options.effort)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, split=case.split, kind=case.kind, area_cm2=open_area_cm2(case.beam), **made)
         print(f"{case.id} {case.split} {time.process_time() - start:.0f} s of CPU", flush=True)

@@ -1,7 +1,8 @@
 """The 95 % band per voxel: disagreement of the members, brought to its coverage by beams kept for it.
 
 Split conformal prediction as for portal doses (`intrepid_epid.networks.uncertainty`), with a truth that is noisy
-itself: its noise is added to the band in quadrature, and taken off again from what is stated.
+itself: its noise is added to the band in quadrature, and taken off again from what is stated. That works only with
+beams whose noise is not much more than the errors that are looked for.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 COVERAGE, Z = 0.95, 1.96
 FLOOR, EDGE_MM = 0.004, 0.1  # guess before calibration: of the level, and how far an edge may lie off
 DOSE_CUT = 0.1
-BLOCK = 2  # voxels a side over which truth is averaged before the comparison
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +56,6 @@ def covered_percent(held_out: Sequence[HeldOut], quantile: float) -> list[float]
 
 
 def _compared(one: HeldOut) -> tuple[NDArray, NDArray, NDArray]:
-    """Error, guess and noise of blocks of voxels that count and receive more than a tenth of the level."""
-    inside = _blocks((one.counted & (one.dose > DOSE_CUT)).astype(np.float32)).mean(axis=1) > 0.999
-    error = _blocks(one.dose - one.truth).mean(axis=1)[inside]
-    sigma = np.sqrt((_blocks(one.sigma) ** 2).mean(axis=1) / BLOCK**3)[inside]
-    return error, _blocks(one.guess).mean(axis=1)[inside], sigma
-
-
-def _blocks(values: NDArray) -> NDArray:
-    nz, ny, nx = (size // BLOCK for size in values.shape)
-    cut = values[: nz * BLOCK, : ny * BLOCK, : nx * BLOCK].reshape(nz, BLOCK, ny, BLOCK, nx, BLOCK)
-    return cut.transpose(0, 2, 4, 1, 3, 5).reshape(-1, BLOCK**3)
+    """Error, guess and noise of the voxels that count and receive more than a tenth of the level."""
+    inside = one.counted & (one.dose > DOSE_CUT)
+    return (one.dose - one.truth)[inside], one.guess[inside], one.sigma[inside]

@@ -26,7 +26,7 @@ def doses(tmp_path_factory):
         z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
         dose = np.exp(-((x**2 + y**2) ** 2) * rng.uniform(2, 6)) * np.exp(-0.4 * (z + 1)) / 1.0
         planes = np.stack([dose, np.ones(shape), 0.4 * (z + 1), np.full(shape, 0.75)])
-        truth, sigma = 1.03 * dose, 0.04 * np.ones(shape)
+        truth, sigma = 1.03 * dose, 0.04 * np.sqrt(dose)  # as counting statistics have it
         np.savez(
             folder / f"{number:02d}.npz",
             split=split,
@@ -74,12 +74,11 @@ def test_the_band_covers_95_percent_of_true_errors_behind_a_noisy_truth():
 
     def held_out(n):
         for _ in range(n):
-            guess = np.repeat(rng.uniform(0.008, 0.012, (20, 20, 20)), 1, axis=0)
-            # One error per block of 8 voxels, as the noise averages out over it and the error does not.
-            error = np.kron(rng.standard_normal((10, 10, 10)), np.ones((2, 2, 2))) * guess
-            noise = 0.03 * rng.standard_normal(guess.shape)
+            guess = rng.uniform(0.008, 0.012, (20, 20, 20))
+            error = rng.standard_normal(guess.shape) * guess
+            noise = 0.01 * rng.standard_normal(guess.shape)
             dose = np.full(guess.shape, 0.8)
-            yield HeldOut(dose, guess, dose - error - noise, np.full(guess.shape, 0.03), np.ones(guess.shape, bool))
+            yield HeldOut(dose, guess, dose - error - noise, np.full(guess.shape, 0.01), np.ones(guess.shape, bool))
 
     quantile = conformal_quantile(list(held_out(6)))
     assert quantile == pytest.approx(1.96, abs=0.2)
