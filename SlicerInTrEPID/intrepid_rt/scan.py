@@ -84,7 +84,8 @@ def scan_files(paths: list[Path], *, place: str) -> list[Study]:
     strangers += _give_to_their_plan(raw, patients)
     studies = [_study(patient_id, found, strangers) for patient_id, found in patients.items()]
     if not studies:
-        raise MissingObject(f"{place} holds no DICOM object: {len(paths)} file(s), for example {strangers[0][1]}")
+        example = f", for example {strangers[0][1]}" if strangers else "."
+        raise MissingObject(f"{place} holds no DICOM object: {len(paths)} file(s){example}")
     return studies
 
 

@@ -9,8 +9,9 @@ import pytest
 import builders
 from builders import Ids
 from intrepid_rt.deidentify import SecretKey, deidentify_folder
-from intrepid_rt.errors import UnreadableFile
+from intrepid_rt.errors import MissingObject, UnreadableFile
 from intrepid_rt.network.outbox import parcels
+from intrepid_rt.scan import scan_files
 from intrepid_rt.small_files import entries_below, read_rows, read_small_bytes, read_struct
 
 
@@ -51,6 +52,11 @@ def test_pipes_and_links_to_nowhere_end_at_once(tmp_path):
     for name in ("pipe", "link", "absent", "."):
         with pytest.raises(UnreadableFile):
             read_small_bytes(tmp_path / name)
+
+
+def test_no_file_at_all_is_one_line():
+    with pytest.raises(MissingObject, match=r"empty holds no DICOM object: 0 file\(s\)\."):
+        scan_files([], place="empty")
 
 
 def test_a_linked_folder_is_listed_and_not_followed(tmp_path):
