@@ -18,7 +18,6 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from intrepid_cohort.cluster import cluster, run_on_cluster
 from intrepid_cohort.database import pseudonym_key, translating_errors
 from intrepid_cohort.dose_facts import ENGINE_SETTINGS, software_version
 from intrepid_cohort.edits.corrections import Corrections, corrections_of, values_by_hand
@@ -28,7 +27,8 @@ from intrepid_cohort.names.mapping import name_structures
 from intrepid_cohort.patient_record import PatientRecord, patient_record
 from intrepid_cohort.pseudonyms import pseudonym
 from intrepid_cohort.schema import File, Job, Patient, Study
-from intrepid_cohort.workers import Failure, Outcome, run_tasks
+from intrepid_rt.distribution.cluster import cluster, run_on_cluster
+from intrepid_rt.distribution.workers import Failure, Outcome, run_tasks
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnusableInput
 
 # Raised whenever the same files would give other rows: patients are then imported anew.

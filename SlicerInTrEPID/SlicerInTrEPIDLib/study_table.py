@@ -6,14 +6,17 @@ from pathlib import Path
 
 from intrepid_rt.errors import AmbiguousInput, MissingObject
 from intrepid_rt.scan import scan
-from intrepid_rt.study import PortalFile, Study
+from intrepid_rt.study import PortalFile, Study, telling_names
 
 NO_BEAM = None
 
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One portal image; ``beam`` is the number of the beam it shows, None if no beam could be told."""
+    """One portal image; ``beam`` is the number of the beam it shows, None if no beam could be told.
+
+    ``file`` is its name as ``--assign`` takes it, with folders where names coincide.
+    """
 
     file: str
     path: Path
@@ -51,14 +54,16 @@ def study_contents(folder: Path) -> StudyContents:
         raise MissingObject("The folder holds no RTPLAN. Add the plan, which names beams, geometry and monitor units.")
     beams = {beam.number: beam.name for plan in study.plans for beam in plan.treatment_beams}
     return StudyContents(
-        images=tuple(_row(image) for image in study.portal_images), beams=tuple(beams.items()), lines=_lines(study)
+        images=tuple(map(_row, study.portal_images, telling_names([image.path for image in study.portal_images]))),
+        beams=tuple(beams.items()),
+        lines=_lines(study),
     )
 
 
-def _row(image: PortalFile) -> ImageRow:
+def _row(image: PortalFile, name: str) -> ImageRow:
     angle, acquired = image.header.gantry_angle_deg, image.header.acquired
     return ImageRow(
-        file=image.path.name,
+        file=name,
         path=image.path,
         taken=acquired.strftime("%Y-%m-%d %H:%M") if acquired else "",
         gantry="" if angle is None else f"{angle:.1f}°",

@@ -16,6 +16,7 @@ from intrepid_rt.errors import UnusableInput
 SUBCOMMANDS = {
     "demo": ("intrepid_cli.demo", "Run the whole chain on the bundled sample study."),
     "reconstruct": ("intrepid_cli.reconstruct", "EPID images and a plan in, 3D dose, gamma, DVH and report out."),
+    "course": ("intrepid_cli.course", "Reconstructed fractions in, dose of the course and its comparison out."),
     "commission": ("intrepid_cli.commission", "Make a machine profile from open-field images and portal doses."),
     "constancy": ("intrepid_cli.constancy", "Open-field images of today against the profile's baseline."),
     "predict": ("intrepid_cli.predict", "Portal dose images from EPID images."),

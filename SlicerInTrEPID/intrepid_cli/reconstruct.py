@@ -22,7 +22,13 @@ _PATH = click.Path(path_type=Path)
 @click.option("--model", default="physics", show_default=True, help="physics, first-order, or a network's name.")
 @click.option("--refinement", default="none", show_default=True, help="none, or the name of a dose refinement.")
 @click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
-@click.option("--assign", "assigned", multiple=True, metavar="BEAM=FILE", help="The image of a beam, by hand.")
+@click.option(
+    "--assign",
+    "assigned",
+    multiple=True,
+    metavar="BEAM=FILE",
+    help="The image of a beam, by hand: a file, a folder of raw frames, or FOLDER/FILE.",
+)
 @click.option("--anatomy", default="planning", show_default=True, help="planning, or a folder with the CT of the day.")
 @click.option("--registration", default="rigid", show_default=True, help="rigid, deformable, dicom (REG), or a file.")
 @click.option(

@@ -1,10 +1,12 @@
 """What lies in a folder of DICOM: the objects of one patient and how they belong together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from intrepid_rt.dicom_image import PortalHeader
+from intrepid_rt.frame_table import FRAME_TABLE
 from intrepid_rt.plan import Beam, Plan
 
 
@@ -101,6 +103,36 @@ class Study:
     unused: tuple[tuple[Path, str], ...]
     notes: tuple[str, ...]
 
+    def portal_images_named(self, name: str) -> tuple[PortalFile, ...]:
+        """Images whose path ends with ``name``: a file, folders and a file, or the folder of raw frames."""
+        tail = PurePath(name).parts
+        return tuple(
+            image
+            for image in self.portal_images
+            if _ends_with(image.path, tail) or (image.path.name == FRAME_TABLE and _ends_with(image.path.parent, tail))
+        )
+
     def plan_with_uid(self, uid: str) -> PlanFile | None:
         """Return the plan with this SOP Instance UID, None if it is not in the folder."""
         return next((file for file in self.plans if file.sop_instance_uid == uid), None)
+
+
+def _ends_with(path: PurePath, tail: tuple[str, ...]) -> bool:
+    return bool(tail) and path.parts[-len(tail) :] == tail
+
+
+def telling_names(paths: Sequence[PurePath]) -> list[str]:
+    """Name every path by as few of its last parts as tell it from the others.
+
+    >>> telling_names([PurePath("s/a/frames.json"), PurePath("s/b/frames.json"), PurePath("s/b/RI.dcm")])
+    ['a/frames.json', 'b/frames.json', 'RI.dcm']
+    """
+
+    def shortest(path: PurePath) -> str:
+        for length in range(1, len(path.parts)):
+            tail = path.parts[-length:]
+            if sum(_ends_with(other, tail) for other in paths) == 1:
+                return "/".join(tail)
+        return str(path)
+
+    return [shortest(path) for path in paths]

@@ -306,8 +306,8 @@ class VerificationResult:
     ``reconstructed`` is the sum over beams for one fraction, on the grid of ``planned`` if there is one. ``planned`` is
     the planned dose scaled to the same number of fractions, or None with ``planned_reason``. ``gamma_3d`` maps lie on
     the grid of ``planned``. ``day`` is the anatomy that was irradiated where it is not the planning CT; the doses are
-    carried from it to the planning CT. With ``is_relative`` doses are relative to the
-    plan at the isocentre: no Gy, no limits.
+    carried from it to the planning CT. ``fraction`` names the imaged one as the images do. With ``is_relative`` doses
+    are relative to the plan at the isocentre: no Gy, no limits.
     """
 
     patient: PatientIdentity
@@ -331,6 +331,7 @@ class VerificationResult:
     provenance: Provenance = field(default_factory=Provenance)
     seconds: Mapping[str, float] = field(default_factory=dict)
     day: DayAnatomy | None = None
+    fraction: str = ""
 
     @property
     def dose_uncertainty(self) -> DoseGrid | None:

@@ -46,6 +46,16 @@ def test_an_arc_is_reconstructed_frame_by_frame(usual):
     assert not usual.is_relative
 
 
+def test_the_integrated_image_of_an_arc_is_predicted(usual):
+    beam, check = usual.beams[0], usual.beams[0].forward_check
+    assert check.reason == ""
+    assert check.predicted.values.shape == beam.portal_dose.values.shape
+    assert [outcome.n_points > 0 for outcome in check.gamma] == [True] * 3
+    assert check.causes == ()
+    assert any("not told for an arc" in note for note in check.notes)
+    assert beam.planned_portal_dose is check.predicted
+
+
 @pytest.mark.parametrize("form", ["series", "raw"])
 def test_any_form_of_the_frames_gives_the_same_dose(usual, profile, tmp_path, form):
     chain_arc.write_arc(tmp_path / "study", form, chain_arc.frame_signal())

@@ -2,14 +2,18 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
+import pydicom
 import pytest
 
 from chain_study import write_profile, write_study
+from dask_processes import dask_cluster
 from intrepid_cli.main import run
 
 
@@ -56,6 +60,34 @@ def test_a_killed_batch_goes_on_where_it_stopped(folder, capsys):
     assert run([*arguments(folder), "--jobs", "2"]) == 2
     told = {one["study"]: one["state"] for one in json.loads(capsys.readouterr().out)["studies"]}
     assert told == {"a": "kept", "b": "done", "c": "kept", "damaged": "failed"}
+
+
+def test_a_dask_cluster_gives_the_doses_of_this_machine(folder, tmp_path, capsys):
+    pytest.importorskip("distributed")
+    here, there = folder / "out", tmp_path / "out"
+    assert run([*arguments(folder), "--jobs", "2"]) == 2  # kept where the test above has made them
+    for name in ("a", "b", "damaged"):
+        shutil.copytree(folder / "studies" / name, tmp_path / "studies" / name)
+    command = ["reconstruct", str(tmp_path / "studies"), "--out", str(there), "--batch", "--json",
+               "--machine", str(folder / "profile.json")]  # fmt: skip
+    capsys.readouterr()
+    with dask_cluster(tmp_path / "dask") as address:
+        assert run([*command, "--scheduler", address]) == 2
+        told = {one["study"]: one["state"] for one in json.loads(capsys.readouterr().out)["studies"]}
+        assert told == {"a": "done", "b": "done", "damaged": "failed"}
+    assert not (there / "damaged").exists()
+    for study in ("a", "b"):
+        one, other = (pydicom.dcmread(out / study / "RTDOSE_total.dcm") for out in (here, there))
+        assert one.DoseGridScaling == other.DoseGridScaling
+        np.testing.assert_array_equal(one.pixel_array, other.pixel_array)
+
+
+def test_a_batch_on_no_cluster_is_refused(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("intrepid_rt.distribution.cluster._CONNECT_S", 1)
+    command = ["reconstruct", str(folder / "studies"), "--out", str(tmp_path / "x"), "--batch"]
+    assert run([*command, "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert "No Dask scheduler answers" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 def test_jobs_need_a_batch(folder, capsys):

@@ -2,61 +2,26 @@
 
 import math
 import os
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
 
 import pytest
 
-from dicom_peers import free_port
-from intrepid_cohort.cluster import cluster, run_on_cluster
+from dask_processes import dask_cluster
 from intrepid_cohort.database import initialise
 from intrepid_cohort.export import export_canonical
 from intrepid_cohort.importing import import_folders
 from intrepid_cohort.simulation.cohort import write_cohort
-from intrepid_cohort.workers import Failure
-from intrepid_rt.errors import InvalidSetting, MissingObject
+from intrepid_rt.distribution.cluster import cluster, run_on_cluster
+from intrepid_rt.distribution.workers import Failure
+from intrepid_rt.errors import InvalidSetting
 
 KEY = "a key for tests that is long enough"
 
 pytest.importorskip("distributed")
 
 
-@contextmanager
-def _process(*command):
-    child = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait(timeout=30)
-
-
-def _worker(address, folder):
-    return _process("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny",
-                    "--local-directory", str(folder))  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A scheduler and two workers, each a process of its own."""
-    port = free_port()
-    address = f"tcp://127.0.0.1:{port}"
-    folder = tmp_path_factory.mktemp("dask")
-    scheduler = _process("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard",
-                         "--dashboard-address", "127.0.0.1:0")  # fmt: skip
-    with scheduler, _worker(address, folder), _worker(address, folder):
-        for _ in range(300):
-            try:
-                with cluster(address) as client:
-                    if len(client.nthreads()) == 2:
-                        break
-            except (InvalidSetting, MissingObject):
-                pass
-            time.sleep(0.2)
-        else:
-            pytest.fail("the cluster did not start")
+    with dask_cluster(tmp_path_factory.mktemp("dask")) as address:
         yield address
 
 
@@ -83,7 +48,7 @@ def test_a_failure_stops_no_other_task_and_both_workers_work(address):
 
 
 def test_a_cluster_that_is_not_there_is_one_line():
-    import intrepid_cohort.cluster as module
+    import intrepid_rt.distribution.cluster as module
 
     before, module._CONNECT_S = module._CONNECT_S, 1
     try:

@@ -7,8 +7,8 @@ from typing import Any
 
 from intrepid_cli.verification.seal import RESULTS
 from intrepid_cli.verification.settings import VerificationSettings
-from intrepid_cohort.workers import Failure, run_tasks
 from intrepid_rt.ct_curve import read_ct_curve
+from intrepid_rt.distribution.workers import Failure, run_tasks
 from intrepid_rt.errors import MissingObject, UnusableInput
 
 # What of the settings does not change a result.
@@ -68,7 +68,7 @@ def run_batch(
     if not waiting:
         return
     if scheduler is not None:
-        from intrepid_cohort.cluster import cluster, run_on_cluster
+        from intrepid_rt.distribution.cluster import cluster, run_on_cluster
 
         with cluster(scheduler) as client:
             for outcome in run_on_cluster(client, _reconstruct, waiting):

@@ -37,7 +37,7 @@ def arc_geometry(beam: Beam, series: FrameSeries | None, patient_position: str) 
     first_frame(beam, patient_position)  # refuses what moves besides the gantry
     assignment = assign_frames(series.frames, beam)
     return ArcGeometry(
-        assignment, tuple(_frame(beam, one.gantry_angle_deg, patient_position) for one in assignment.frames)
+        assignment, tuple(frame_at(beam, one.gantry_angle_deg, patient_position) for one in assignment.frames)
     )
 
 
@@ -59,10 +59,11 @@ def first_frame(beam: Beam, patient_position: str) -> BeamFrame:
             f"Beam {beam.name} has a table top pitched, rolled or turned eccentrically by {first.couch_tilt_deg:g} "
             "degrees, which is not supported: the beam would be brought back along a wrong direction."
         )
-    return _frame(beam, first.gantry_angle_deg, patient_position)
+    return frame_at(beam, first.gantry_angle_deg, patient_position)
 
 
-def _frame(beam: Beam, gantry_angle_deg: float, patient_position: str) -> BeamFrame:
+def frame_at(beam: Beam, gantry_angle_deg: float, patient_position: str) -> BeamFrame:
+    """Gantry frame of a beam at an angle, everything else as at its first control point."""
     first = beam.control_points[0]
     return beam_frame(
         gantry_angle_deg,

@@ -1,6 +1,7 @@
 """Reconstructed against planned dose: gamma, DVH, points."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,9 +15,10 @@ from intrepid_gamma.result import GammaResult
 from intrepid_gamma.settings import GammaSettings
 from intrepid_rt.errors import UnusableInput
 from intrepid_rt.grids import DoseGrid
+from intrepid_rt.plan import Plan
 from intrepid_rt.portal_image import PortalImage
 from intrepid_rt.structure_mask import structure_mask
-from intrepid_rt.structures import Structure
+from intrepid_rt.structures import Structure, StructureSet
 from intrepid_rt.verification import (
     DoseVolumeCurve,
     GammaOutcome,
@@ -25,22 +27,38 @@ from intrepid_rt.verification import (
     StructureResult,
 )
 
+Criteria = Sequence[tuple[float, float]]  # dose in percent, distance in mm
 REPORTED_METRICS = ("DMEAN", "D98%", "D50%", "D2%")
 JUDGED_CRITERIA = (3.0, 2.0)  # TG-218 (Miften et al., Med. Phys. 45 (2018) e53)
 TOLERANCE_PERCENT = 95.0
 
 
-def gamma_3d(inputs: Inputs, reconstructed: DoseGrid, settings: VerificationSettings) -> tuple[GammaOutcome, ...]:
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a reconstructed dose is compared with.
+
+    ``planned`` is the planned dose of ``fractions`` fractions, as many as were reconstructed; None with the reason.
+    """
+
+    plan: Plan
+    structure_set: StructureSet | None
+    planned: DoseGrid | None
+    planned_reason: str = ""
+    fractions: int = 1
+
+
+def gamma_3d(reference: Reference, reconstructed: DoseGrid, criteria: Criteria) -> tuple[GammaOutcome, ...]:
     """Compare inside the patient outline; without a planned dose every outcome is absent with the reason."""
-    if inputs.planned is None:
-        return _absent(settings, inputs.selection.planned_reason)
-    external = inputs.structure_set.external if inputs.structure_set else None
-    mask = structure_mask(external, inputs.planned) if external is not None and not external.is_empty else None
-    norm_gy = float(np.nanmax(inputs.planned.values))
+    planned = reference.planned
+    if planned is None:
+        return _absent(criteria, reference.planned_reason)
+    external = reference.structure_set.external if reference.structure_set else None
+    mask = structure_mask(external, planned) if external is not None and not external.is_empty else None
+    norm_gy = float(np.nanmax(planned.values))
     try:
-        results = gamma_indices(inputs.planned, reconstructed, _criteria(settings, norm_gy), mask=mask)
+        results = gamma_indices(planned, reconstructed, _criteria(criteria, norm_gy), mask=mask)
     except UnusableInput as error:
-        return _absent(settings, str(error))
+        return _absent(criteria, str(error))
     return tuple(
         _outcome(result, external.name if mask is not None and external else "dose grid") for result in results
     )
@@ -54,9 +72,9 @@ def gamma_2d(
         return ()
     reference, evaluated = at_isocentre(planned), at_isocentre(measured)
     try:
-        results = gamma_indices(reference, evaluated, _criteria(settings, float(reference.values.max())))
+        results = gamma_indices(reference, evaluated, _criteria(settings.criteria, float(reference.values.max())))
     except UnusableInput as error:
-        return _absent(settings, str(error))
+        return _absent(settings.criteria, str(error))
     return tuple(_outcome(result, "field") for result in results)
 
 
@@ -74,10 +92,9 @@ def at_isocentre(image: PortalImage) -> PortalImage:
     )
 
 
-def _criteria(settings: VerificationSettings, norm_gy: float) -> list[GammaSettings]:
+def _criteria(criteria: Criteria, norm_gy: float) -> list[GammaSettings]:
     return [
-        GammaSettings(dose, distance, cutoff_percent=CUTOFF_PERCENT, norm_gy=norm_gy)
-        for dose, distance in settings.criteria
+        GammaSettings(dose, distance, cutoff_percent=CUTOFF_PERCENT, norm_gy=norm_gy) for dose, distance in criteria
     ]
 
 
@@ -100,12 +117,12 @@ def _outcome(result: GammaResult, region: str) -> GammaOutcome:
     )
 
 
-def _absent(settings: VerificationSettings, reason: str) -> tuple[GammaOutcome, ...]:
-    return tuple(GammaOutcome(dose, distance, reason=reason) for dose, distance in settings.criteria)
+def _absent(criteria: Criteria, reason: str) -> tuple[GammaOutcome, ...]:
+    return tuple(GammaOutcome(dose, distance, reason=reason) for dose, distance in criteria)
 
 
 def structure_results(
-    inputs: Inputs, reconstructed: DoseGrid, progress: Callable[[str], None]
+    reference: Reference, reconstructed: DoseGrid, progress: Callable[[str], None]
 ) -> tuple[tuple[StructureResult, ...], dict[str, tuple[DVH | None, DVH]]]:
     """DVHs of every structure in both doses; structures without volume or dose are absent with the reason.
 
@@ -114,13 +131,14 @@ def structure_results(
     results, and per structure name the (planned, reconstructed) DVHs for constraints.
     """
     results, curves = [], {}
-    structures = inputs.structure_set.structures if inputs.structure_set else ()
+    structures = reference.structure_set.structures if reference.structure_set else ()
     slice_spacing_mm = common_slice_spacing_mm(structures)
     for structure in structures:
         progress(f"DVH of {structure.name}")
         try:
-            planned = _dvh(inputs, inputs.planned, structure, slice_spacing_mm) if inputs.planned is not None else None
-            measured = _dvh(inputs, reconstructed, structure, slice_spacing_mm)
+            before = reference.planned
+            planned = _dvh(reference, before, structure, slice_spacing_mm) if before is not None else None
+            measured = _dvh(reference, reconstructed, structure, slice_spacing_mm)
         except UnusableInput as error:
             results.append(_without_dvh(structure, str(error)))
             continue
@@ -129,16 +147,15 @@ def structure_results(
     return tuple(results), curves
 
 
-def _dvh(inputs: Inputs, dose: DoseGrid, structure: Structure, slice_spacing_mm: float | None) -> DVH:
-    fractions = inputs.plan.fractions_planned or 1
-    prescription = inputs.plan.prescription_gy
+def _dvh(reference: Reference, dose: DoseGrid, structure: Structure, slice_spacing_mm: float | None) -> DVH:
+    of_all, prescription = reference.plan.fractions_planned or 1, reference.plan.prescription_gy
     return compute_dvh(
         dose,
         structure,
         slice_spacing_mm=slice_spacing_mm,
-        prescription_gy=prescription / fractions if prescription else None,
-        fractions=1,
-        plan=inputs.plan.label,
+        prescription_gy=prescription * reference.fractions / of_all if prescription else None,
+        fractions=reference.fractions,
+        plan=reference.plan.label,
     )
 
 

@@ -1,6 +1,6 @@
 """Reading what was selected."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -30,6 +30,7 @@ from intrepid_rt.plan import Beam, Plan
 from intrepid_rt.registration.rigid_transform import moved_frame
 from intrepid_rt.structure_mask import structure_mask
 from intrepid_rt.structures import StructureSet
+from intrepid_rt.study import DoseFile
 
 AIR_G_CC = 0.0012
 
@@ -98,7 +99,7 @@ def read_inputs(selection: Selection, settings: VerificationSettings) -> Inputs:
             (beam, frame if beam.is_arc else corrected(frame, profile, meterset_mu=beam.meterset_mu))
             for beam, frame in beams
         )
-    planned, dose_notes = _planned(selection, plan)
+    planned, dose_notes = planned_fraction(selection.doses, plan)
     if ct.patient_position and ct.patient_position != plan.patient_position:
         dose_notes += (f"The CT was taken {ct.patient_position}, the plan treats {plan.patient_position}.",)
     notes = (*selection.notes, *plan.notes, *ct.notes, *curve_note, *density_notes, *dose_notes)
@@ -140,10 +141,17 @@ def patient_mask(structures: StructureSet | None, grid: Grid) -> NDArray[np.bool
     return ndimage.binary_dilation(structure_mask(external, grid), ndimage.generate_binary_structure(2, 1)[None])
 
 
-def _planned(selection: Selection, plan: Plan) -> tuple[DoseGrid | None, tuple[str, ...]]:
-    if not selection.doses:
+def planned_fraction(doses: Sequence[DoseFile], plan: Plan) -> tuple[DoseGrid | None, tuple[str, ...]]:
+    """Planned dose of one fraction, from the total or the beam doses of a plan, and notes; None if there are none.
+
+    Raises
+    ------
+    UnusableInput
+        A biologically weighted dose, or beam doses on different grids.
+    """
+    if not doses:
         return None, ()
-    objects = [read_dose_object(file.path) for file in selection.doses]
+    objects = [read_dose_object(file.path) for file in doses]
     notes = [note for one in objects for note in one.notes]
     for one in objects:
         if one.dose_type not in ("PHYSICAL", ""):

@@ -16,7 +16,7 @@ def constraint_outcomes(
 ) -> tuple[tuple[ConstraintOutcome, ...], tuple[str, ...]]:
     """Check the constraints of a file on planned and reconstructed DVHs; returns outcomes and warnings.
 
-    Constraints are for the course of treatment, so the DVHs, which are of one fraction, are taken ``fractions`` times.
+    Constraints are for the course of treatment, so DVHs of fewer than its ``fractions`` are scaled up to it.
     """
     if path is None:
         return (), ()
@@ -53,12 +53,13 @@ def constraint_outcomes(
 
 
 def _of_course(dvh: DVH, fractions: int) -> DVH:
-    stated = {name: None if gy is None else gy * fractions for name, gy in vars(dvh.stated).items()}
+    times = fractions / (dvh.fractions or 1)
+    stated = {name: None if gy is None else gy * times for name, gy in vars(dvh.stated).items()}
     return replace(
         dvh,
-        dose_gy=dvh.dose_gy * fractions,
+        dose_gy=dvh.dose_gy * times,
         stated=DoseStatistics(**stated),
-        prescription_gy=dvh.prescription_gy * fractions if dvh.prescription_gy is not None else None,
+        prescription_gy=dvh.prescription_gy * times if dvh.prescription_gy is not None else None,
         fractions=fractions,
     )
 

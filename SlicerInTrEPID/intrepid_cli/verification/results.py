@@ -19,13 +19,14 @@ def as_results(result: VerificationResult) -> dict[str, Any]:
         "dose_unit": result.dose_unit,
         "patient_id": result.patient.patient_id,
         "plan": asdict(result.plan),
+        "fraction": result.fraction,
         "machine_profile": asdict(result.profile),
         "beams": [_beam(beam, stem) for beam, stem in zip(result.beams, file_stems(result.beams), strict=True)],
-        "gamma_3d": [_gamma(outcome) for outcome in result.gamma_3d],
+        "gamma_3d": [gamma_numbers(outcome) for outcome in result.gamma_3d],
         "planned_reason": result.planned_reason,
         "dose_uncertainty": _uncertainty(result),
         "points": [asdict(point) for point in result.points],
-        "dvh": [_structure(structure) for structure in result.structures],
+        "dvh": [structure_numbers(structure) for structure in result.structures],
         "constraints": [asdict(constraint) for constraint in result.constraints],
         "anatomy": _anatomy(result.day),
         "warnings": list(result.warnings),
@@ -56,7 +57,7 @@ def _beam(beam: BeamResult, stem: str) -> Mapping[str, Any]:
         "portal_dose": f"{stem}_portal_dose.nrrd",
         "portal_dose_max": float(beam.portal_dose.values.max()),
         "dose_max": float(beam.dose.values.max()),
-        "gamma_2d": [_gamma(outcome) for outcome in beam.gamma_2d],
+        "gamma_2d": [gamma_numbers(outcome) for outcome in beam.gamma_2d],
         "planned_portal_source": beam.planned_portal_source,
         "forward_check": _forward(beam.forward_check) if beam.forward_check is not None else None,
         "delivery": asdict(beam.delivery) if beam.delivery is not None else None,
@@ -66,7 +67,7 @@ def _beam(beam: BeamResult, stem: str) -> Mapping[str, Any]:
 
 def _forward(check: ForwardCheck) -> Mapping[str, Any]:
     return {
-        "gamma": [_gamma(outcome) for outcome in check.gamma],
+        "gamma": [gamma_numbers(outcome) for outcome in check.gamma],
         "causes": [asdict(cause) for cause in check.causes],
         "evidence": dict(check.evidence),
         "notes": list(check.notes),
@@ -74,11 +75,13 @@ def _forward(check: ForwardCheck) -> Mapping[str, Any]:
     }
 
 
-def _gamma(outcome: GammaOutcome) -> Mapping[str, Any]:
+def gamma_numbers(outcome: GammaOutcome) -> Mapping[str, Any]:
+    """Everything of a comparison but its map."""
     return {name: value for name, value in vars(outcome).items() if name != "gamma"}
 
 
-def _structure(structure: StructureResult) -> Mapping[str, Any]:
+def structure_numbers(structure: StructureResult) -> Mapping[str, Any]:
+    """Volume, statistics and metrics of a structure, without its curves."""
     statistics = {
         name: {"min_gy": curve.min_gy, "mean_gy": curve.mean_gy, "max_gy": curve.max_gy} if curve is not None else None
         for name, curve in (("planned", structure.planned), ("reconstructed", structure.reconstructed))

@@ -103,6 +103,21 @@ def check_seal(report: Path, study: Path | None = None) -> list[Finding]:
     return findings + list(_inputs(sealed_by.provenance, study))
 
 
+def changed_files(folder: Path) -> list[str]:
+    """Names of results and files in a result folder that are not as they were written.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no results.json, it cannot be read, or it carries no hash.
+    """
+    results, sealed_by = _read(folder / RESULTS)
+    integrity = sealed_by.integrity
+    findings = [_compared(name, folder / name, sha256) for name, sha256 in sorted(integrity.files.items())]
+    own = [] if results_sha256(results) == integrity.results_sha256 else [RESULTS]
+    return own + [finding.what for finding in findings if finding.state != "same"]
+
+
 def _read(path: Path) -> tuple[dict[str, Any], _Sealed]:
     if not path.is_file():
         raise UnreadableFile(f"{path} is no file. Give the folder that holds report and {RESULTS}.")

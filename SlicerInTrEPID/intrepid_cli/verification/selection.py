@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from intrepid_rt.errors import AmbiguousInput, FrameOfReferenceMismatch, InvalidSetting, MissingObject
 from intrepid_rt.plan import Beam
-from intrepid_rt.study import CTFiles, DoseFile, PlanFile, PortalFile, StructureSetFile, Study
+from intrepid_rt.study import CTFiles, DoseFile, PlanFile, PortalFile, StructureSetFile, Study, telling_names
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def select(studies: list[Study], assigned: Sequence[tuple[int, str]] = ()) -> Se
     beams = _imaged_beams(study, plan)
     structure_set, notes = structure_set_of(study, plan)
     ct = ct_of(study, plan, structure_set)
-    doses, planned_reason = _doses(study, plan)
+    doses, planned_reason = planned_doses(study, plan)
     if len(doses) > 1:
         notes += (f"No total dose of the plan was found: the planned dose is the sum of its {len(doses)} beam doses.",)
     check_frames(plan, ct, structure_set, doses)
@@ -64,7 +64,8 @@ def with_assignments(study: Study, assigned: Sequence[tuple[int, str]]) -> tuple
     InvalidSetting
         An image or beam that is not there, or an image for two beams.
     AmbiguousInput
-        A folder with several plans: the beam number alone does not tell which plan is meant.
+        A name that several images have, or a folder with several plans: the beam number alone does not tell which plan
+        is meant.
     """
     if not assigned:
         return study, ()
@@ -72,16 +73,17 @@ def with_assignments(study: Study, assigned: Sequence[tuple[int, str]]) -> tuple
         raise InvalidSetting("--assign names an image or a beam twice. Give one image for each beam.")
     if len(study.plans) != 1:
         raise AmbiguousInput(f"--assign needs a folder with one RTPLAN; {len(study.plans)} were found.")
-    plan, images, notes = study.plans[0], {image.path.name: image for image in study.portal_images}, []
+    plan, images, notes = study.plans[0], {image.path: image for image in study.portal_images}, []
     for number, name in assigned:
         beam = plan.plan.beam_numbered(number)
-        if name not in images or beam is None:
-            what = f"portal image {name}" if name not in images else f"beam {number}"
-            raise InvalidSetting(f"--assign {number}={name}: there is no {what} in the study.")
-        before = images[name]
+        if beam is None:
+            raise InvalidSetting(f"--assign {number}={name}: there is no beam {number} in the study.")
+        before = images[_image_named(study, number, name).path]
+        if before.link == "assigned":
+            raise InvalidSetting(f"--assign {number}={name}: this image was given to another beam already.")
         said = f"linked to beam {before.beam_number}" if before.link else "linked to no beam"
         notes.append(f"By hand: {name} was assigned to beam {beam.name}; by its own data it was {said}.")
-        images[name] = replace(
+        images[before.path] = replace(
             before, plan_uid=plan.sop_instance_uid, beam_number=number, link="assigned", how="assigned by hand"
         )
     chosen = dict(assigned)
@@ -92,6 +94,20 @@ def with_assignments(study: Study, assigned: Sequence[tuple[int, str]]) -> tuple
         for image in images.values()
     ]  # fmt: skip
     return replace(study, portal_images=tuple(kept)), tuple(notes)
+
+
+def _image_named(study: Study, number: int, name: str) -> PortalFile:
+    found = study.portal_images_named(name)
+    if not found:
+        raise InvalidSetting(f"--assign {number}={name}: there is no portal image {name} in the study.")
+    if len(found) > 1:
+        names = telling_names([image.path for image in study.portal_images])
+        known = [n for n, image in zip(names, study.portal_images, strict=True) if image in found]
+        raise AmbiguousInput(
+            f"--assign {number}={name}: {len(found)} portal images are called so. Name the folder too: "
+            f"{', '.join(known[:4])}."
+        )
+    return found[0]
 
 
 def _study(studies: list[Study]) -> Study:
@@ -201,7 +217,8 @@ def ct_of(study: Study, plan: PlanFile, structure_set: StructureSetFile | None) 
     return fitting[0]
 
 
-def _doses(study: Study, plan: PlanFile) -> tuple[tuple[DoseFile, ...], str]:
+def planned_doses(study: Study, plan: PlanFile) -> tuple[tuple[DoseFile, ...], str]:
+    """Total dose of the plan, or its beam doses; none with the reason."""
     ours = [dose for dose in study.doses if dose.plan_uid == plan.sop_instance_uid]
     totals = [dose for dose in ours if dose.summation_type == "PLAN"]
     if len(totals) > 1:

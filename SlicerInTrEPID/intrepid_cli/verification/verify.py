@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from intrepid_cli.verification.comparison import (
+    Reference,
     gamma_2d,
     gamma_3d,
     isocentre_points,
@@ -110,8 +111,9 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
     with watch.stage("compare"):
         beams = tuple(_on_planning_ct(beam, inputs) for beam in beams)
         total = _sum(beams)
-        gammas = gamma_3d(inputs, total, settings)
-        structures, curves = structure_results(inputs, total, lambda step: progress(0.8, step))
+        reference = Reference(inputs.plan, inputs.structure_set, inputs.planned, inputs.selection.planned_reason)
+        gammas = gamma_3d(reference, total, settings.criteria)
+        structures, curves = structure_results(reference, total, lambda step: progress(0.8, step))
         points = isocentre_points(inputs, total)
         is_relative = inputs.profile is None
         constraints, alone = constraint_outcomes(
@@ -143,6 +145,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         warnings=(*_warnings(inputs, (*physics.notes, *_meaning(settings)), alone), *_causes(beams)),
         provenance=provenance(inputs, settings),
         seconds=watch.seconds,
+        fraction=inputs.selection.beams[0][1].fraction,
         day=replace(inputs.day, dose=on_anatomy) if inputs.day is not None else None,
     )
     return VerifiedStudy(result, inputs.selection.plan.path)

@@ -29,10 +29,10 @@ def test_a_known_motion_is_recovered(shift_mm, rotation_deg):
     found = register_rigid(PLANNING, image, centre_lps_mm=ISOCENTRE, region=INSIDE)
     off_mm = np.abs(found.shift_at(ISOCENTRE) - np.array(shift_mm))
     assert (off_mm[:2] < 0.1).all()
-    # Across slices of 4 mm the search is pulled by interpolation: up to 0.36 mm in ten motions (docs/anatomy.md).
-    assert off_mm[2] < 0.5
-    assert found.after(motion.inverse).angle_deg < 0.2
-    np.testing.assert_allclose(found.rotation_deg, rotation_deg, atol=0.2)
+    # Across slices of 4 mm: 0.07 mm at worst in 20 random motions (docs/anatomy.md).
+    assert off_mm[2] < 0.15
+    assert found.after(motion.inverse).angle_deg < 0.1
+    np.testing.assert_allclose(found.rotation_deg, rotation_deg, atol=0.1)
 
 
 def test_images_without_overlap_are_refused():

@@ -1,8 +1,10 @@
 """Images assigned to beams by hand override what files say, and the report tells."""
 
+import numpy as np
 import pytest
 
 from builders import write_treatment
+from frame_builders import write_raw
 from intrepid_cli.verification.selection import select
 from intrepid_cli.verification.settings import parse_assignment
 from intrepid_rt.errors import AmbiguousInput, InvalidSetting, MissingObject
@@ -44,6 +46,40 @@ def test_an_image_that_gives_way_leaves_its_beam_without_one(studies):
 def test_wrong_assignments_are_refused(studies, assigned, message):
     with pytest.raises(InvalidSetting, match=message):
         chosen(studies, *assigned)
+
+
+@pytest.fixture(scope="module")
+def raw_studies(tmp_path_factory):
+    """Both beams come as raw frames, whose tables are called alike, and exchanged."""
+    folder = tmp_path_factory.mktemp("raw")
+    ids = write_treatment(folder)
+    signal = np.full((2, 8, 8), 0.5)
+    for number in (1, 2):
+        (folder / f"RTIMAGE_{number}.dcm").unlink()
+        write_raw(folder / f"panel{number}", signal, ids, gantry_deg=(0, 0), panel_width_mm=400, beam_number=3 - number)
+    return scan(folder)
+
+
+@pytest.mark.parametrize("name", ["panel{}/frames.json", "panel{}"])
+def test_tables_of_raw_frames_are_told_apart_by_their_folder(raw_studies, name):
+    selection = select(raw_studies, [(number, name.format(number)) for number in (1, 2)])
+    assert {beam.number: image.path.parent.name for beam, image in selection.beams} == {1: "panel1", 2: "panel2"}
+
+
+def test_a_name_of_several_images_is_refused_with_those_that_tell(raw_studies):
+    with pytest.raises(AmbiguousInput, match=r"2 portal images .* panel1/frames.json, panel2/frames.json"):
+        select(raw_studies, [(1, "frames.json")])
+    with pytest.raises(InvalidSetting, match="another beam already"):
+        select(raw_studies, [(1, "panel1"), (2, "panel1/frames.json")])
+
+
+def test_the_table_of_the_panel_names_them_so(raw_studies):
+    from SlicerInTrEPIDLib.study_table import overrides, study_contents
+
+    contents = study_contents(raw_studies[0].plans[0].path.parent)
+    files = [row.file for row in contents.images]
+    assert files == ["panel1/frames.json", "panel2/frames.json"]
+    assert overrides(contents, dict(zip(files, (1, 2), strict=True))) == ((1, files[0]), (2, files[1]))
 
 
 def test_with_several_plans_a_beam_number_is_not_enough(studies):

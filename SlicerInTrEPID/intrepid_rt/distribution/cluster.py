@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from intrepid_cohort.workers import Failure, Outcome, Result, Task, attempt
+from intrepid_rt.distribution.workers import Failure, Outcome, Result, Task, attempt
 from intrepid_rt.errors import InvalidSetting, MissingObject
 
 _PER_THREAD = 2

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from intrepid_cohort.workers import Failure, run_tasks
+from intrepid_rt.distribution.workers import Failure, run_tasks
 
 
 def square(n):
