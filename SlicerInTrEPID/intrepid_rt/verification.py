@@ -80,6 +80,8 @@ class ForwardCheck:
     """The portal dose of a beam predicted by our own physics from plan and CT, against the measured one.
 
     ``causes`` is empty where both agree. Without a prediction everything is empty and ``reason`` says why.
+
+    ``causes_sought`` is False for an arc, whose causes cannot be told from its sum.
     """
 
     predicted: PortalImage | None = None
@@ -88,6 +90,7 @@ class ForwardCheck:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     reason: str = ""
+    causes_sought: bool = True
 
 
 @dataclass(frozen=True)

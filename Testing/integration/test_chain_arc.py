@@ -51,7 +51,8 @@ def test_the_integrated_image_of_an_arc_is_predicted(usual):
     assert check.reason == ""
     assert check.predicted.values.shape == beam.portal_dose.values.shape
     assert [outcome.n_points > 0 for outcome in check.gamma] == [True] * 3
-    assert check.causes == ()
+    assert (check.causes, check.causes_sought) == ((), False)
+    assert check.evidence["image_shift_mm"] is None
     assert any("not told for an arc" in note for note in check.notes)
     assert beam.planned_portal_dose is check.predicted
 
@@ -79,6 +80,7 @@ def test_command_writes_an_arc_with_a_dropped_and_a_doubled_frame(usual, profile
     assert code in (0, 1)
     beam = results["beams"][0]
     assert beam["delivery"] == {"frames": 17, "dropped": 1, "doubled": 1, "placed_by": "gantry angle"}
+    assert beam["forward_check"]["causes_sought"] is False
     notes = " ".join(beam["notes"])
     assert "number 11" in notes
     assert "stored twice" in notes

@@ -1,6 +1,6 @@
 """Forward check: every measured portal dose against the one that plan, machine profile and CT predict."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -87,18 +87,31 @@ def _checked(
         if index != number and not isinstance(other, str)
     }
     gamma = gamma_2d(own.total_gy, beam.portal_dose, settings)
-    check = ForwardCheck(predicted=own.total_gy, gamma=gamma, notes=own.notes)
+    found = evidence(own, beam.portal_dose, plan, way)
     if plan.is_arc:
-        check = replace(check, evidence={"mismatch_percent": _mismatch(own, beam)}, notes=(*own.notes, ARC))
+        told, numbers, notes = (), _of_any_direction(found.numbers()), (*own.notes, ARC)
     else:
-        found = evidence(own, beam.portal_dose, plan, way)
         told = tuple(ErrorCause(cause.name, cause.evidence) for cause in causes(found, others))
-        check = replace(check, causes=told, evidence=found.numbers())
+        numbers, notes = found.numbers(), own.notes
+    check = ForwardCheck(
+        predicted=own.total_gy,
+        gamma=gamma,
+        causes=told,
+        evidence=numbers,
+        notes=notes,
+        causes_sought=not plan.is_arc,
+    )
     if beam.planned_portal_dose is not None:
         return replace(beam, forward_check=check)
     return replace(
         beam, forward_check=check, planned_portal_dose=own.total_gy, gamma_2d=gamma, planned_portal_source=PREDICTED
     )
+
+
+def _of_any_direction(numbers: Mapping[str, object]) -> dict[str, object]:
+    """Keep what holds for a sum over many directions; shifts, water and leaves are told of one direction alone."""
+    kept = ("level_percent", "pattern_percent", "overlap", "mismatch_percent")
+    return {name: value if name in kept else None for name, value in numbers.items()}
 
 
 def _mismatch(other: ForwardPortalDose, beam: BeamResult) -> float:

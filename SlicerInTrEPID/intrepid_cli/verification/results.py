@@ -69,6 +69,7 @@ def _forward(check: ForwardCheck) -> Mapping[str, Any]:
     return {
         "gamma": [gamma_numbers(outcome) for outcome in check.gamma],
         "causes": [asdict(cause) for cause in check.causes],
+        "causes_sought": check.causes_sought,
         "evidence": dict(check.evidence),
         "notes": list(check.notes),
         "reason": check.reason,
