@@ -88,17 +88,13 @@ def _checked(
     }
     gamma = gamma_2d(own.total_gy, beam.portal_dose, settings)
     found = evidence(own, beam.portal_dose, plan, way)
-    if plan.is_arc:
-        told, numbers, notes = (), _of_any_direction(found.numbers()), (*own.notes, ARC)
-    else:
-        told = tuple(ErrorCause(cause.name, cause.evidence) for cause in causes(found, others))
-        numbers, notes = found.numbers(), own.notes
+    named = () if plan.is_arc else causes(found, others)
     check = ForwardCheck(
         predicted=own.total_gy,
         gamma=gamma,
-        causes=told,
-        evidence=numbers,
-        notes=notes,
+        causes=tuple(ErrorCause(cause.name, cause.evidence) for cause in named),
+        evidence=_of_any_direction(found.numbers()) if plan.is_arc else found.numbers(),
+        notes=(*own.notes, ARC) if plan.is_arc else own.notes,
         causes_sought=not plan.is_arc,
     )
     if beam.planned_portal_dose is not None:
