@@ -14,6 +14,7 @@ from intrepid_rt.portal_image import PortalImage
 from intrepid_rt.small_files import read_rows, read_small_text
 
 SUFFIXES = (".dcm", ".nrrd", ".nhdr", ".mha", ".tif", ".tiff", ".csv", ".txt", ".dat")
+_LARGEST_GY = 1e4
 _TABLES = (".csv", ".txt", ".dat")
 _FILM = (".tif", ".tiff")
 
@@ -140,6 +141,8 @@ def _checked(path: Path, plane: PortalImage) -> PortalImage:
     values = plane.values
     if not np.isfinite(values).all() or values.max() <= 0:
         raise UnreadableFile(f"{path}: a portal dose must be finite and somewhere above 0 Gy.")
+    if values.max() > _LARGEST_GY:
+        raise UnreadableFile(f"{path}: doses up to {values.max():.3g} Gy: damaged, or in another unit.")
     if values.min() < -0.02 * values.max():
         raise UnreadableFile(f"{path}: doses down to {values.min():.3g} Gy; a dose is not negative. Check its unit.")
     return plane.with_values(np.clip(values, 0, None), unit="Gy")

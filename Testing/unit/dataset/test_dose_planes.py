@@ -100,3 +100,11 @@ def test_a_signal_is_no_dose(tmp_path):
     save(rtimage(elekta_pixels(field_signal(), 30000.0), Ids(), elekta_factor=30000.0), tmp_path / "i.dcm")
     with pytest.raises(UnusableInput, match="holds the signal of an image"):
         read_dose_plane(tmp_path / "i.dcm", ABOUT)
+
+
+def test_a_dose_that_no_machine_gives_is_refused(tmp_path):
+    values = plane().values.copy()
+    values[3, 4] = 3e38
+    write_portal_dose(plane().with_values(values), tmp_path / "d.nrrd")
+    with pytest.raises(UnreadableFile, match="damaged, or in another unit"):
+        read_dose_plane(tmp_path / "d.nrrd", ABOUT)
