@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,6 +63,36 @@ def test_results_have_the_keys_others_script_against(finished):
     assert results["dose_unit"] == "Gy"
     assert any("NOWHERE" in warning for warning in results["warnings"])
     assert {"read", "reconstruct", "compare"} <= set(results["seconds"])
+
+
+def test_results_enter_the_cohort_beside_their_plan(finished, tmp_path, capsys):
+    base, _, results = finished
+    database = ["--database", str(tmp_path / "c.db")]
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"name": "thorax", "plans": {"choose_by": ["first"]}}')
+    assert run(["cohort", "init", database[1]]) == 0
+    assert run(["cohort", "import", str(base / "study"), *database, "--processes", "1"]) == 0
+    assert (
+        run(["cohort", "epid", str(base / "out" / "results.json"), *database, "--course", "C1", "--fraction", "3"]) == 0
+    )
+    assert run(["cohort", "curate", str(rules), *database, "--apply"]) == 0
+    capsys.readouterr()
+    assert run(["cohort", "check", "thorax", *database, "--crosscheck", "2", "--json"]) == 0
+    checked = json.loads(capsys.readouterr().out)
+    # BODY reaches out of the dose grid, so that only TARGET can be computed anew.
+    assert [one["roi_name"] for one in checked["crosscheck"]] == ["TARGET"]
+    assert abs(checked["crosscheck"][0]["mean_difference_gy"]) < 0.05
+    with sqlite3.connect(database[1]) as connection:
+        rows = connection.execute(
+            "select e.beam_number, e.gamma_dose_percent, e.gamma_distance_mm, e.gamma_pass_rate_percent, e.course, "
+            "e.fraction_number from epid_results e join plans p on p.sop_instance_uid = e.plan_uid order by e.id"
+        ).fetchall()
+    connection.close()
+    beams = [(beam["number"], gamma) for beam in results["beams"] for gamma in beam.get("gamma_2d", [])]
+    assert rows == [
+        (number, gamma["dose_percent"], gamma["distance_mm"], gamma["pass_rate_percent"], "C1", 3)
+        for number, gamma in [*((-1, gamma) for gamma in results["gamma_3d"]), *beams]
+    ]
 
 
 def test_doses_refer_to_plan_and_beams_and_add_up(finished):
