@@ -9,6 +9,7 @@ import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
 import builders
 import chain_study
 import toy_dataset
+import toy_refinement
 from builders import Ids, item
 from chain_phantoms import soft_field
 from intrepid_epid.dataset.manifest import ImagerPanel
@@ -29,10 +30,11 @@ d,slab4,d.dcm,d_dose.dcm,100,28,1600,,,
 
 
 def make_learning_files(corpus: Path) -> None:
-    """Write the folders ``pairs``, ``dataset`` and ``model``."""
+    """Write the folders ``pairs``, ``dataset``, ``model`` and ``refinement``."""
     _pairs(corpus / "pairs")
     toy_dataset.write_toy_dataset(corpus / "dataset", size=16, n_train=2, n_validation=1, n_test=2)
     _model(corpus / "model")
+    toy_refinement.write_toy_refinement(corpus / "refinement")
 
 
 def _pairs(folder: Path) -> None:

@@ -135,6 +135,17 @@ def _dataset(_path: Path, study: Path) -> dict[str, object]:
     return {"pairs": planes, "warnings": [reason for _, reason in built.refused]}
 
 
+def _refine(_path: Path, study: Path) -> dict[str, object]:
+    """Refine the dose of a beam through a small phantom."""
+    from intrepid_epid.refinement.refinement_model import refinement_model
+    from toy_refinement import toy_beam
+
+    dose_gy, beam = toy_beam()
+    refined = refinement_model(str(study)).refine(dose_gy, beam, energy="6 MV")
+    band = [] if refined.half_width_gy is None else _digest(refined.half_width_gy)
+    return {"dose": _digest(refined.dose_gy), "band": band, "warnings": list(refined.notes)}
+
+
 READERS: dict[str, Callable[[Path, Path], dict[str, object]]] = {
     "read": _read,
     "parcels": _parcels,
@@ -144,4 +155,5 @@ READERS: dict[str, Callable[[Path, Path], dict[str, object]]] = {
     "planned": _planned,
     "ct-curve": _curve,
     "dataset-build": _dataset,
+    "refine": _refine,
 }

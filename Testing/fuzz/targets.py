@@ -66,6 +66,8 @@ TARGETS = (
     Target("image of a pair", "pairs", ("a.dcm",), DICOM, ("dataset-build",), 1),
     Target("card", "model", ("card.json",), JSON, _MODEL, 2),
     Target("weights", "model", ("weights.safetensors",), BYTES, _MODEL, 2),
+    Target("card of a refinement", "refinement", ("card.json",), JSON, ("refine",), 1),
+    Target("weights of a refinement", "refinement", ("weights.safetensors",), BYTES, ("refine",), 1),
     Target("CT curve", "commissioning", ("curve.csv",), TEXT, ("ct-curve",), 2),
     Target("constancy", "commissioning", ("fields.csv",), TEXT, ("constancy",), 1),
     Target("baseline", "commissioning", ("profile.json",), JSON, ("constancy",), 1),

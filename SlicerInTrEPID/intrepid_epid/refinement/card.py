@@ -13,6 +13,7 @@ from intrepid_epid.networks.weights import file_sha256, read_tensors, write_tens
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnreadableFile
 from intrepid_rt.resources import resource_folder
+from intrepid_rt.small_files import read_struct
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,10 +90,9 @@ def read_refinement(folder: Path) -> StoredRefinement:
     UnreadableFile
         Card or weights are missing, were changed or cut short, or are of another format.
     """
-    try:
-        card = msgspec.json.decode((folder / CARD).read_bytes(), type=RefinementCard)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UnreadableFile(f"{folder / CARD} is not the card of a refinement: {error}.") from error
+    card = read_struct(
+        folder / CARD, RefinementCard, complaint="not the card of a refinement", advice="Fetch or train it again."
+    )
     if card.schema != SCHEMA:
         raise UnreadableFile(f"{folder / CARD}: schema {card.schema!r} found, {SCHEMA!r} expected. Train it again.")
     tensors, metadata = read_tensors(folder / WEIGHTS)
