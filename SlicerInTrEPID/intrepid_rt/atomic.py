@@ -1,7 +1,8 @@
 """Writing files so that a reader sees either the whole new file or none."""
 
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,14 +20,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
         The folder cannot be made or written to, or the disk is full.
     """
     path = Path(path)
-    temporary: Path | None = None
+    # The suffix stays last, and a double one (.nii.gz) whole, because writers choose their format by it.
+    suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    # Named before it is made: whenever an interruption comes, it is known what to remove.
+    temporary = path.parent / f".{path.stem}-{_unique()}{suffix}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The suffix stays last, and a double one (.nii.gz) whole, because writers choose their format by it.
-        suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600))
         yield temporary
         _copy_default_mode(temporary)
         temporary.replace(path)
@@ -35,8 +35,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
             f"{path} could not be written: {reason_of(error)}. Free space or choose another output folder."
         ) from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        if os.path.lexists(temporary):
+            temporary.unlink()
+
+
+def _unique() -> str:
+    return secrets.token_hex(6)
 
 
 def reason_of(error: OSError) -> str:
@@ -57,7 +61,7 @@ def reason_of(error: OSError) -> str:
 
 
 def _copy_default_mode(path: Path) -> None:
-    # mkstemp makes the file private; a result gets the mode any other new file would have.
+    # The unfinished file is private; a result gets the mode any other new file would have.
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)
@@ -82,18 +86,29 @@ def staged_folder(folder: str | Path) -> Iterator[Path]:
     """
     folder = Path(folder)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
+    # Named before it is made: whenever an interruption comes, it is known what to remove.
+    stage = folder / f".unfinished-{_unique()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as stage:
-            yield Path(stage)
-            for path in sorted(Path(stage).iterdir()):
-                path.replace(folder / path.name)
+        stage.mkdir(mode=0o700)
+        yield stage
+        for path in sorted(stage.iterdir()):
+            path.replace(folder / path.name)
     except OSError as error:
         raise OutputNotWritable(
             f"{folder} could not be written: {reason_of(error)}. Free space or choose another output folder."
         ) from error
     finally:
-        # Empty only if nothing was moved there: a failed run leaves no folder that looks like a result.
+        try:
+            _remove(stage, made)
+        except KeyboardInterrupt:  # asked to end, or asked again, while tidying up: that is finished first
+            _remove(stage, made)
+            raise
+
+
+def _remove(stage: Path, made: list[Path]) -> None:
+    shutil.rmtree(stage, ignore_errors=True)
+    # Empty only if nothing was moved there: a failed run leaves no folder that looks like a result.
+    for place in made:
         with suppress(OSError):
-            for place in made:
-                place.rmdir()
+            place.rmdir()

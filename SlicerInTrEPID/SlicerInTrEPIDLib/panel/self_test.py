@@ -16,7 +16,7 @@ class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
     def runTest(self):
         """Run all steps."""
         steps = (self.test_reasons, self.test_command, self.test_anatomy, self.test_sample_study, self.test_summary)
-        for step in (*steps, self.test_missing, self.test_child_process):
+        for step in (*steps, self.test_missing, self.test_child_process, self.test_cancel):
             slicer.mrmlScene.Clear()
             step()
         self.delayDisplay("All tests passed")
@@ -94,9 +94,31 @@ class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
         finished = []
         runner = JobRunner(lambda message: None, lambda code, output: finished.append((code, output)))
         runner.start([*intrepid(), "--help"], environment())
-        deadline = vtk.vtkTimerLog.GetUniversalTime() + 60.0
-        while not finished and vtk.vtkTimerLog.GetUniversalTime() < deadline:
-            slicer.app.processEvents()
-        assert finished
+        self._wait(lambda: finished)
         assert finished[0][0] == 0
         assert "reconstruct" in finished[0][1]
+
+    def test_cancel(self):
+        """Reconstruct starts a real child on the sample; Cancel ends it and leaves nothing half written."""
+        import SlicerInTrEPID
+
+        widget = slicer.util.getModuleWidget("SlicerInTrEPID")
+        SlicerInTrEPID.useSampleStudy()
+        widget.initializeParameterNode()
+        with tempfile.TemporaryDirectory() as folder:
+            widget.logic.getParameterNode().outputFolder = pathlib.Path(folder) / "out"
+            widget.ui.reconstructButton.click()
+            assert widget.runner.is_running
+            self._wait(lambda: widget.ui.statusLabel.text != "Starting…")
+            widget.ui.cancelButton.click()
+            self._wait(lambda: not widget.runner.is_running)
+            assert widget.ui.statusLabel.text == "Cancelled."
+            left = [path.name for path in pathlib.Path(folder).iterdir()]
+            assert left == [], left
+
+    def _wait(self, is_over, seconds=60.0):
+        """Let the application go on until something is over, which it must be in time."""
+        deadline = vtk.vtkTimerLog.GetUniversalTime() + seconds
+        while not is_over() and vtk.vtkTimerLog.GetUniversalTime() < deadline:
+            slicer.app.processEvents()
+        assert is_over()
