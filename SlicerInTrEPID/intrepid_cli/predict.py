@@ -25,6 +25,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--plan", type=_PATH, help="RTPLAN of the images; the CT then stays unknown.")
 @click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
 @click.option("--meterset-mu", type=click.FloatRange(min=0, min_open=True), help="Monitor units, whatever files state.")
+@click.option("--device", default="cpu", show_default=True, help="Where a network runs: cpu, cuda or mps.")
 @json_option
 def command(
     images: tuple[Path, ...],
@@ -35,6 +36,7 @@ def command(
     plan: Path | None,
     ct_curve: Path | None,
     meterset_mu: float | None,
+    device: str,
     as_json: bool,
 ) -> int:
     """Turn RTIMAGE files, or the images of one study folder, into portal dose images (Gy, NRRD).
@@ -51,7 +53,7 @@ def command(
 
     if model_name != "physics":
         needed("torch", "safetensors", purpose="Predicting by a network", extra="nn")
-    model = portal_dose_model(model_name)
+    model = portal_dose_model(model_name, device=device)
     profile = load_profile(machine)
     found = _found(images, study_dir, plan)
     if len({path.stem for path, _ in found}) < len(found):

@@ -58,7 +58,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--batch", is_flag=True, help="STUDY_DIR holds one folder per study; finished ones are kept.")
 @click.option("--jobs", type=click.IntRange(1), help="With --batch: processes; default: all cores.")
 @click.option("--scheduler", metavar="ADDRESS", help="With --batch: a Dask scheduler, such as tcp://host:8786.")
-@click.option("--device", default="cpu", show_default=True, help="Where networks run; the physics runs on the CPU.")
+@click.option("--device", default="cpu", show_default=True, help="Where networks run: cpu, cuda or mps.")
 @json_option
 def command(  # type: ignore[no-untyped-def]
     study_dir: Path,
@@ -67,7 +67,6 @@ def command(  # type: ignore[no-untyped-def]
     anatomy: str,
     isocentre: str | None,
     assigned: tuple[str, ...],
-    device: str,
     batch: bool,
     jobs: int | None,
     scheduler: str | None,
@@ -77,11 +76,10 @@ def command(  # type: ignore[no-untyped-def]
     """Reconstruct the dose of the fraction imaged in STUDY_DIR and compare it with the plan."""
     from intrepid_cli.verification import VerificationSettings, parse_criteria
     from intrepid_cli.verification.day_setup import parse_position
+    from intrepid_cli.verification.device import check_device
     from intrepid_cli.verification.settings import parse_assignment
     from intrepid_rt.errors import InvalidSetting
 
-    if device != "cpu":
-        raise InvalidSetting(f"--device {device}: no model here runs elsewhere than on the CPU. Use --device cpu.")
     grid_mm = given["grid_mm"]
     if grid_mm is not None and not 0.5 <= grid_mm <= 20:
         raise InvalidSetting(f"--grid-mm {grid_mm:g}: expected a spacing between 0.5 and 20 mm.")
@@ -94,6 +92,7 @@ def command(  # type: ignore[no-untyped-def]
         isocentre_mm=parse_position(isocentre) if isocentre else None,
         **given,
     )
+    check_device(settings)
     if batch:
         return _batch(settings, jobs, scheduler, as_json=as_json)
     if jobs is not None or scheduler is not None:

@@ -60,7 +60,8 @@ def command(  # type: ignore[no-untyped-def]
     """
     from intrepid_cli.needed import needed
     from intrepid_epid.networks.assembling import assemble
-    from intrepid_epid.networks.campaign import open_campaign, train_locally, train_on_cluster, usable_device
+    from intrepid_epid.networks.campaign import open_campaign, train_locally, train_on_cluster
+    from intrepid_epid.networks.device import usable_device
     from intrepid_epid.networks.training import Compute
 
     needed("torch", "safetensors", purpose="Training networks", extra="nn")

@@ -12,7 +12,7 @@ from intrepid_rt.distribution.workers import Failure, run_tasks
 from intrepid_rt.errors import MissingObject, UnusableInput
 
 # What of the settings does not change a result.
-_PLACES = ("study_dir", "out_dir")
+_PLACES = ("study_dir", "out_dir", "device")
 
 
 @dataclass(frozen=True)

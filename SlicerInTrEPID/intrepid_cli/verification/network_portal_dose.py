@@ -12,19 +12,19 @@ from intrepid_epid.transit_portal_dose import TransitPortalDose
 from intrepid_rt.errors import InvalidSetting
 
 
-def network_model(name: str, profile: MachineProfile | None) -> PortalDoseModel:
-    """Return the network of this name, before anything is computed.
+def network_model(name: str, profile: MachineProfile | None, device: str = "cpu") -> PortalDoseModel:
+    """Return the network of this name on a torch device, before anything is computed.
 
     Raises
     ------
     InvalidSetting
-        No model is called so, or there is no machine profile to calibrate the images by.
+        No model is called so, this machine has no such device, or there is no profile to calibrate the images by.
     """
     from intrepid_cli.needed import needed
     from intrepid_epid.networks.network_model import portal_dose_model
 
     needed("torch", "safetensors", purpose=f"--model {name}", extra="nn")
-    model = portal_dose_model(name)
+    model = portal_dose_model(name, device=device)
     if profile is None:
         raise InvalidSetting(f"--model {name} needs a calibrated image: give the profile with --machine.")
     return model

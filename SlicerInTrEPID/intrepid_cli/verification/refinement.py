@@ -11,7 +11,8 @@ def refinement_of(settings: VerificationSettings) -> RefinementModel | None:
     Raises
     ------
     InvalidSetting
-        None is called so, the dose is not that of the physics, or there is no machine profile.
+        None is called so, this machine has no such device, the dose is not that of the physics, or there is no
+        machine profile.
     MissingObject
         torch is not installed.
     """
@@ -24,4 +25,4 @@ def refinement_of(settings: VerificationSettings) -> RefinementModel | None:
         raise InvalidSetting("--refinement corrects the dose of the physics; --model first-order has another.")
     if settings.machine is None:
         raise InvalidSetting(f"--refinement {settings.refinement} needs a dose in Gy: give the profile with --machine.")
-    return refinement_model(settings.refinement)
+    return refinement_model(settings.refinement, device=settings.device)

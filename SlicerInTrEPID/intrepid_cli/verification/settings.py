@@ -46,6 +46,8 @@ class VerificationSettings:
         A CT curve file; "planning": that of the planning CT; "matched": HU brought to the planning CT.
     truncated : str
         "refuse" or "complete": what to do if the image does not show the whole patient.
+    device : str
+        Where networks and refinements compute: "cpu", "cuda", "cuda:1", "mps". The physics runs on the CPU.
     """
 
     study_dir: Path
@@ -67,6 +69,7 @@ class VerificationSettings:
     couch_shift: str | None = None
     anatomy_curve: str | None = None
     truncated: str = "refuse"
+    device: str = "cpu"
 
 
 def parse_criteria(text: str) -> tuple[tuple[float, float], ...]:

@@ -149,22 +149,3 @@ def train_on_cluster(
         ]
         for task in as_completed(tasks):
             yield task.result()
-
-
-def usable_device(name: str) -> str:
-    """Return a device if this machine has it.
-
-    Raises
-    ------
-    InvalidSetting
-        It has not, or it is none of cpu, cuda, mps.
-    """
-    import torch
-
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    kind = name.split(":")[0]
-    if kind not in available:
-        raise InvalidSetting(f"--device {name}: choose cpu, cuda or mps.")
-    if not available[kind]:
-        raise InvalidSetting(f"--device {name}: this machine or its torch offers no {kind}. Use --device cpu.")
-    return name

@@ -21,33 +21,42 @@ class Ensemble:
     ----------
     pixel_mm : float
         Of the network's grid at the isocentre plane.
+    device : str
+        Where torch computes; results are brought back from it.
+
+    Raises
+    ------
+    InvalidSetting
+        This machine has no such device.
     """
 
     def __init__(
-        self, variant_name: str, n_inputs: int, filters: int, weights: Sequence[dict[str, "Tensor"]], pixel_mm: float
-    ) -> None:
-
+        self, variant_name: str, n_inputs: int, filters: int, weights: Sequence[dict[str, "Tensor"]], pixel_mm: float,
+        device: str = "cpu",
+    ) -> None:  # fmt: skip
         from intrepid_epid.networks.architecture.variants import variant
+        from intrepid_epid.networks.device import usable_device
 
+        self.device = usable_device(device)
         self.variant = variant(variant_name)
         self.pixel_mm = pixel_mm
         self.members = []
         for one in weights:
             network = self.variant(n_inputs, filters)
             network.load_state_dict(one)
-            self.members.append(network.eval())
+            self.members.append(network.to(self.device).eval())
 
     def doses_gy(self, seen: NetworkInput, physics: PortalImage) -> NDArray:
         """Portal dose of every member, (members, rows, columns), on the lattice of the physics' portal dose."""
         import torch
 
-        planes = torch.from_numpy(seen.planes[None]).contiguous(memory_format=torch.channels_last)
+        planes = torch.from_numpy(seen.planes[None]).to(self.device, memory_format=torch.channels_last)
         level = seen.level_gy or 1.0
         fine = torch.from_numpy((physics.values / level).astype(np.float32))[None, None]
         doses = []
         with torch.inference_mode():
             for member in self.members:
-                answer = on_lattice_of(member(planes)[0].numpy(), self.pixel_mm, physics)
+                answer = on_lattice_of(member(planes)[0].cpu().numpy(), self.pixel_mm, physics)
                 dose = self.variant.dose(torch.from_numpy(answer[None].astype(np.float32)), fine)
                 doses.append(dose[0, 0].numpy())
         return np.stack(doses) * np.float32(seen.level_gy)

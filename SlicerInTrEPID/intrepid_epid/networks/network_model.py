@@ -43,17 +43,17 @@ class Band:
         return float(100 * self.half_width_gy[inside].mean() / self.mean_gy.max())
 
 
-def portal_dose_model(name: str) -> PortalDoseModel:
-    """Return a model by name: "physics", or a network's name or folder.
+def portal_dose_model(name: str, *, device: str = "cpu") -> PortalDoseModel:
+    """Return a model by name: "physics", or a network's name or folder, which computes on ``device``.
 
     Raises
     ------
     InvalidSetting
-        No model is called so.
+        No model is called so, or this machine has no such device.
     UnreadableFile
         The model's files were changed, or are of another format.
     """
-    return PhysicsModel() if name == "physics" else NetworkModel(read_model(find_model(name)))
+    return PhysicsModel() if name == "physics" else NetworkModel(read_model(find_model(name)), device)
 
 
 class NetworkModel:
@@ -62,15 +62,18 @@ class NetworkModel:
     Parameters
     ----------
     stored : StoredModel
+    device : str
+        Where torch computes: "cpu", "cuda" or "mps".
     """
 
-    def __init__(self, stored: StoredModel) -> None:
+    def __init__(self, stored: StoredModel, device: str = "cpu") -> None:
         card = stored.card
         self.card: ModelCard = card
         self.folder: Path = stored.folder
         self.ensemble = Ensemble(
-            card.variant, 1 + len(card.inputs), card.filters, stored.weights, card.grid.pixel_mm * card.grid.block_px
-        )
+            card.variant, 1 + len(card.inputs), card.filters, stored.weights,
+            card.grid.pixel_mm * card.grid.block_px, device,
+        )  # fmt: skip
 
     @property
     def name(self) -> str:

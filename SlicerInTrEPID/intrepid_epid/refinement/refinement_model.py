@@ -31,25 +31,25 @@ class RefinedDose:
     notes: tuple[str, ...] = ()
 
 
-def refinement_model(name: str) -> "RefinementModel":
-    """Return a refinement by its name or folder.
+def refinement_model(name: str, *, device: str = "cpu") -> "RefinementModel":
+    """Return a refinement by its name or folder, which computes on ``device``.
 
     Raises
     ------
     InvalidSetting
-        None is called so.
+        None is called so, or this machine has no such device.
     UnreadableFile
         Its files were changed, or are of another format.
     """
-    return RefinementModel(read_refinement(find_refinement(name)))
+    return RefinementModel(read_refinement(find_refinement(name)), device)
 
 
 class RefinementModel:
     """An ensemble of refinement networks with its card."""
 
-    def __init__(self, stored: StoredRefinement) -> None:
+    def __init__(self, stored: StoredRefinement, device: str = "cpu") -> None:
         self.card = stored.card
-        self.members = members(stored.weights, stored.card.filters)
+        self.members = members(stored.weights, stored.card.filters, device)
 
     @property
     def name(self) -> str:
@@ -89,15 +89,18 @@ class RefinementModel:
         return RefinedDose(dose_gy, None, (said,))
 
 
-def members(weights: Sequence[dict[str, "Tensor"]], filters: int) -> list:
-    """Build the networks of an ensemble."""
+def members(weights: Sequence[dict[str, "Tensor"]], filters: int, device: str = "cpu") -> list:
+    """Build the networks of an ensemble on a torch device, which the machine must have."""
     from intrepid_epid.networks.architecture.refinement import RefinementNetwork
+    from intrepid_epid.networks.device import usable_device
+
+    usable_device(device)
 
     made = []
     for one in weights:
         network = RefinementNetwork(filters)
         network.load_state_dict(one)
-        made.append(network.eval())
+        made.append(network.to(device).eval())
     return made
 
 
@@ -105,9 +108,9 @@ def corrections(networks: Sequence, planes: NDArray) -> NDArray:
     """Corrections over the level by every member, (members, nz, ny, nx)."""
     import torch
 
-    shown = torch.from_numpy(planes[None])
+    shown = torch.from_numpy(planes[None]).to(next(networks[0].parameters()).device)
     with torch.inference_mode():
-        return np.stack([network(shown)[0, 0].numpy() for network in networks])
+        return np.stack([network(shown)[0, 0].cpu().numpy() for network in networks])
 
 
 def _carried(values: Grid, to: Grid, *, goes_on: bool = False) -> NDArray:

@@ -1,0 +1,22 @@
+"""Where torch computes."""
+
+from intrepid_rt.errors import InvalidSetting
+
+
+def usable_device(name: str) -> str:
+    """Return a torch device, such as "cpu", "cuda", "cuda:1" or "mps", if this machine has it.
+
+    Raises
+    ------
+    InvalidSetting
+        It has not, or it is none of cpu, cuda, mps.
+    """
+    import torch
+
+    kind, _, number = name.partition(":")
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if kind not in counts or (number and not number.isdecimal()):
+        raise InvalidSetting(f"--device {name}: choose cpu, cuda or mps.")
+    if int(number or 0) >= counts[kind]:
+        raise InvalidSetting(f"--device {name}: this machine or its torch offers no {name}. Use --device cpu.")
+    return name
