@@ -1,13 +1,15 @@
 """Values set by hand, the PTV chosen, a patient deleted: in force at once, kept by imports, taken back, logged."""
 
+import itertools
 import shutil
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
+import postgres_server
 from intrepid_cohort.curation.checks import _image_rows, _missing_slices
-from intrepid_cohort.database import initialise, open_database
+from intrepid_cohort.database import database_url, initialise, open_database
 from intrepid_cohort.edits.corrections import parsed
 from intrepid_cohort.edits.deleting import delete_patient
 from intrepid_cohort.edits.values import set_value, undo_value, values_set
@@ -26,10 +28,14 @@ def imported(tmp_path_factory):
     """Folder of two patients, and a database file that holds them."""
     folder = tmp_path_factory.mktemp("edits")
     write_cohort(folder, patients=2, centres=1, seed=4)
-    made = initialise(folder / "c.db", pseudonym_key=KEY)
-    import_folders(made, [folder / "centre_1"], processes=1)
-    made.dispose()
+    filled(folder / "c.db", folder / "centre_1")
     return folder
+
+
+def filled(place, source):
+    made = initialise(place, pseudonym_key=KEY)
+    assert import_folders(made, [source], processes=1).patients_imported == 2
+    made.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +43,39 @@ def source(imported):
     return imported / "centre_1"
 
 
-@pytest.fixture
-def engine(imported, tmp_path):
-    shutil.copy(imported / "c.db", tmp_path)
-    made = open_database(tmp_path / "c.db")
+@pytest.fixture(scope="module")
+def postgres(source):
+    """URL of a PostgreSQL server whose database ``postgres`` holds the two patients."""
+    where = postgres_server.programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres_server.PostgresServer(where) as server:
+        filled(server.url, source)
+        yield server.url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.external)])
+def engine(request, imported, tmp_path):
+    """A copy of the filled database for one test, of either kind."""
+    if request.param == "sqlite":
+        place = shutil.copy(imported / "c.db", tmp_path)
+    else:
+        place = copied(request.getfixturevalue("postgres"))
+    made = open_database(place)
     yield made
     made.dispose()
+
+
+_numbers = itertools.count()
+
+
+def copied(url):
+    name = f"copy_{next(_numbers)}"
+    server = create_engine(database_url(url).replace("/postgres?", "/template1?"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE postgres"))
+    server.dispose()
+    return url.replace("/postgres?", f"/{name}?")
 
 
 def first(engine, model):
@@ -81,12 +114,12 @@ def test_a_value_holds_through_imports_until_it_is_taken_back(engine, source, tm
 def test_endpoints_follow_the_prescription_that_was_set(engine):
     plan = first(engine, Plan)
     set_value(engine, "plans", plan.sop_instance_uid, "prescription_dose_gy", "10", **WHO)
-    query = (
+    query = text(
         "select e.prescription_gy from endpoints e join dvhs d on d.id = e.dvh_id join doses o on o.id = d.dose_id "
-        f"where o.referenced_plan_uid = '{plan.sop_instance_uid}' and e.metric = 'V95%'"
+        "where o.referenced_plan_uid = :plan and e.metric = 'V95%'"
     )
     with engine.connect() as connection:
-        assert set(connection.exec_driver_sql(query).scalars()) == {10.0}
+        assert set(connection.execute(query, {"plan": plan.sop_instance_uid}).scalars()) == {10.0}
 
 
 def test_dates_and_birth_dates_are_set_for_patient_and_study(engine):
