@@ -9,6 +9,7 @@ import tarfile
 import time
 import zipfile
 from datetime import datetime
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -20,6 +21,7 @@ from intrepid_dvh.text.reading import read_dvh_files
 from intrepid_rt.atomic import replacing, staged_folder
 from intrepid_rt.deidentify import SecretKey, deidentify_folder
 from intrepid_rt.errors import OutputNotWritable, UnreadableFile
+from intrepid_rt.resources import resource_folder
 from intrepid_rt.scan import scan
 from SlicerInTrEPIDLib.sample import unpack_sample
 
@@ -126,6 +128,13 @@ def numbers(tree, key=""):
         yield from numbers(value, f"{key}/{name}")
 
 
+def numbers_of(out):
+    results = json.loads((out / "results.json").read_text())
+    doses = [pydicom.dcmread(path).pixel_array for path in sorted(out.glob("RTDOSE_*.dcm"))]
+    sums = {"dose": [int(dose.astype("u8").sum()) for dose in doses]}
+    return {key: value for key, value in numbers(results) if "/provenance" not in key} | sums
+
+
 def test_the_main_job_gives_the_same_numbers_on_the_deidentified_study(tmp_path):
     write_study(tmp_path / "study")
     profile = write_profile(tmp_path / "profile.json")
@@ -136,10 +145,23 @@ def test_the_main_job_gives_the_same_numbers_on_the_deidentified_study(tmp_path)
         out = tmp_path / f"out-{source}"
         command = ["reconstruct", str(tmp_path / source), "--machine", str(profile), "--out", str(out)]
         assert run(command) == 1  # the planned dose of this study is no truth
-        results = json.loads((out / "results.json").read_text())
-        found.append({key: value for key, value in numbers(results) if "/provenance" not in key})
-        doses = [pydicom.dcmread(path).pixel_array for path in sorted(out.glob("RTDOSE_*.dcm"))]
-        found[-1]["dose"] = [int(dose.astype("u8").sum()) for dose in doses]
+        found.append(numbers_of(out))
     assert len(found[0]) > 30
     assert found[0] == found[1]
     assert "Secret" not in (tmp_path / "out-shared" / "report.html").read_text()
+
+
+def test_the_sample_keeps_its_numbers_when_it_is_deidentified(tmp_path):
+    """On a coarse grid and by the first-order dose, which is no good (exit code 1) but reads all that there is."""
+    sample = resource_folder("SampleData")
+    unpack_sample(sample, tmp_path / "study")
+    shared = deidentify_folder(tmp_path / "study", tmp_path / "shared", SecretKey(bytes(32)))
+    assert shared.leaks == []
+    assert {Path(name).suffix for name, _ in shared.left_out} == {".nrrd"}  # no DICOM: said, and not copied
+    settings = ["--machine", str(sample / "MC6MV.profile.json"), "--constraints", str(sample / "constraints.csv")]
+    settings += ["--grid-mm", "12", "--model", "first-order"]
+    for source in ("study", "shared"):
+        assert run(["reconstruct", str(tmp_path / source), "--out", str(tmp_path / f"out-{source}"), *settings]) == 1
+    first, second = (numbers_of(tmp_path / f"out-{source}") for source in ("study", "shared"))
+    assert len(first) > 200
+    assert first == second
