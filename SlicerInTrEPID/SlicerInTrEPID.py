@@ -112,6 +112,7 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.runner = JobRunner(self.onMessage, self.onFinished)
         self.images = ImagesTable(self.ui.imagesTable, self.updateButtons)
         self.ui.modelBox.addItems(self.logic.models())
+        self.ui.refinementBox.addItems(self.logic.refinements())
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.connectWidgets()
@@ -141,6 +142,7 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             button.connect("clicked()", method)
         self.ui.databaseBox.connect("activated(int)", self.onDatabase)
         self.ui.modelBox.connect("currentTextChanged(QString)", self.onModel)
+        self.ui.refinementBox.connect("currentTextChanged(QString)", self.onRefinement)
 
     def cleanup(self):
         """Stop the child: without its panel nobody would see its result."""
@@ -177,9 +179,16 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = node
         if node:
             self._parameterNodeGuiTag = node.connectGui(self.ui)
-            self.ui.modelBox.currentText = node.model
+            self.choose(self.ui.modelBox, node.model)
+            self.choose(self.ui.refinementBox, node.refinement)
             self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onParameters)
             self.onParameters()
+
+    def choose(self, box, name):
+        """Show what was chosen, also if this installation does not have it; the command line then says so."""
+        if box.findText(name) < 0:
+            box.addItem(name)
+        box.currentText = name
 
     def onParameters(self, caller=None, event=None):
         """Follow what was chosen: the table shows the study, and what does not matter is off."""
@@ -206,7 +215,7 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def showMissing(self):
         """Say what is not installed and what for."""
-        self._missing, text = self.logic.missing(self._parameterNode.model)
+        self._missing, text = self.logic.missing(self._parameterNode)
         self.ui.missingBox.visible = bool(self._missing)
         self.ui.missingLabel.text = text
 
@@ -230,7 +239,8 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         toPredict = self.logic.reasonsNotToPredict(job, self.images.images())
         self._offer(self.ui.allButton, busy if running else ready, _("Reconstruct, compare, load and show."))
         self._offer(self.ui.reconstructButton, busy if running else ready, _("Write doses, scene, report and results."))
-        self._offer(self.ui.predictButton, busy if running else toPredict, _("Portal dose from the images alone."))
+        predict = _("Portal dose of each image, with the plan's MU and field and the planning CT.")
+        self._offer(self.ui.predictButton, busy if running else toPredict, predict)
         self._offer(self.ui.cancelButton, [] if running else [_("Nothing is running.")], _("Stop what is running."))
         none = [_("The output folder holds no result yet.")]
         scene, report = (path is not None and path.is_file() for path in (job.scene, job.report))
@@ -239,7 +249,8 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         loaded = self.logic.isLoaded()
         self._offer(self.ui.compareButton, [] if scene or loaded else none, _("Gamma and DVH, by their modules."))
         unloaded = [] if loaded else [_("Load a result first.")]
-        self._offer(self.ui.showButton, unloaded, _("CT with dose, portal image, gamma and histograms side by side."))
+        show = _("CT with dose, portal image, gamma (or uncertainty) and histograms side by side.")
+        self._offer(self.ui.showButton, unloaded, show)
         self._offer(self.ui.isodoseButton, unloaded, _("Surfaces and lines in percent of the planned maximum."))
         apart = (
             [] if self.logic.canRegister() else [_("Needs BRAINSFit, and planning CT and CT of the day in the scene.")]
@@ -273,6 +284,11 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._parameterNode and name:
             self._parameterNode.model = name
 
+    def onRefinement(self, name):
+        """Keep the refinement in the parameter node, as the model."""
+        if self._parameterNode and name:
+            self._parameterNode.refinement = name
+
     def onRegister(self):
         """Register the two CTs in the scene with BRAINSFit and use the transform."""
         with slicer.util.tryWithErrorDisplay(_("Could not register."), waitCursor=True):
@@ -287,7 +303,7 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.start("reconstruct")
 
     def onPredict(self):
-        """Predict the portal doses from the images alone."""
+        """Predict the portal doses of the images, with what plan and planning CT tell."""
         self.start("predict")
 
     def start(self, step):
@@ -349,7 +365,7 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         words = {"pass": _("Pass"), "fail": _("Fail")}
         self.ui.verdictLabel.text = words.get(summary.verdict, _("Not judged"))
         self.ui.verdictLabel.styleSheet = f"font-size: 20px; font-weight: bold; color: {colour};"
-        self.ui.gammaLabel.text = "\n".join(summary.gamma)
+        self.ui.gammaLabel.text = "\n".join(line for line in (*summary.gamma, summary.uncertainty) if line)
         items = "".join(f"<li>{html.escape(text)}</li>" for text in (*summary.reasons, *summary.warnings))
         self.ui.reasonsLabel.text = f"<ul style='margin-left: -20px'>{items}</ul>"
 
@@ -359,8 +375,12 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             job = self.job()
             self.showSummary(self.logic.summary(job))
             self.logic.load(job)
-            self.ui.beamBox.clear()
-            self.ui.beamBox.addItems(self.logic.beamNames())
+            for box, names in (
+                (self.ui.beamBox, self.logic.beamNames()),
+                (self.ui.overlayBox, self.logic.overlayNames()),
+            ):
+                box.clear()
+                box.addItems(names)
             self.updateButtons()
 
     def onCompare(self):
@@ -373,7 +393,7 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onShow(self):
         """Switch to the layout of the module."""
         with slicer.util.tryWithErrorDisplay(_("Could not show the result."), waitCursor=True):
-            self.logic.show(self.ui.beamBox.currentText)
+            self.logic.show(self.ui.beamBox.currentText, self.ui.overlayBox.currentText)
 
     def onIsodoses(self):
         """Show isodoses of the reconstructed dose."""

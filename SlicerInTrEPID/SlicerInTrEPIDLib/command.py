@@ -83,6 +83,7 @@ class Job:
     planned_portal: Path | None = None
     criteria: str = "3/3,3/2,2/2"
     model: str = "physics"
+    refinement: str = "none"
     ct_curve: Path | None = None
     assigned: tuple[tuple[int, str], ...] = ()
     day: DayJob = field(default_factory=lambda: DayJob())
@@ -129,6 +130,10 @@ def reasons_not_ready(job: Job) -> list[str]:
         reasons.append(f"The folder of planned portal doses does not exist: {job.planned_portal}")
     if not re.fullmatch(r"\s*[\d.]+/[\d.]+\s*(,\s*[\d.]+/[\d.]+\s*)*", job.criteria):
         reasons.append("Gamma criteria are pairs of percent and millimetres, for example 3/3,2/2.")
+    if job.refinement != "none" and job.machine is None:
+        reasons.append("A refinement needs a dose in Gy: choose the machine profile, or no refinement.")
+    if job.refinement != "none" and job.model == "first-order":
+        reasons.append("A refinement corrects the dose of the physics: choose another model than first-order.")
     return [*reasons, *job.day.reasons_not_ready()]
 
 
@@ -141,6 +146,7 @@ def command_line(job: Job) -> list[str]:
         "--planned-portal": job.planned_portal,
         "--criteria": job.criteria.replace(" ", ""),
         "--model": None if job.model == "physics" else job.model,
+        "--refinement": None if job.refinement == "none" else job.refinement,
         "--ct-curve": job.ct_curve,
         **job.day.options(),
     }
@@ -150,25 +156,40 @@ def command_line(job: Job) -> list[str]:
 
 
 def predict_line(job: Job, images: Sequence[Path]) -> list[str]:
-    """Return the command line that predicts portal doses from images alone; they land beside the output folder."""
+    """Return the command line that predicts portal doses of a study's images; they land beside the output folder.
+
+    The study tells monitor units, field and planning CT.
+    """
     assert job.output is not None  # asked by reasons_not_to_predict
-    model = [] if job.model in ("physics", "first-order") else ["--model", job.model]
-    out = ["--out", str(predicted_folder(job.output)), "--machine", str(job.machine)]
-    return [*intrepid(), "predict", *map(str, images), *out, *model, "--json"]
+    options = {
+        "--study": job.study,
+        "--out": predicted_folder(job.output),
+        "--machine": job.machine,
+        "--model": None if job.model in ("physics", "first-order") else job.model,
+        "--ct-curve": job.ct_curve,
+    }
+    given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+    return [*intrepid(), "predict", *map(str, images), *given, "--json"]
 
 
 def predicted_lines(output: str) -> list[str]:
     """Say what ``intrepid predict --json`` printed: maximum and uncertainty of each image, and what is wrong with it.
 
     >>> predicted_lines(
-    ...     '{"images": [{"file": "a/RI.dcm", "max_gy": 0.5, "uncertainty_percent": 3.2, "warnings": ["UNRELIABLE"]}]}'
+    ...     '{"images": [{"file": "a/RI.dcm", "max_gy": 0.5, "uncertainty_percent": 3.2, "model": "physics",'
+    ...     ' "meterset_mu": 100, "meterset_from": "from the plan", "ct": "known", "warnings": ["UNRELIABLE"]}]}'
     ... )
-    ['RI.dcm: maximum 0.500 Gy ± 3.2 %', '  Warning: UNRELIABLE']
+    ['RI.dcm: maximum 0.500 Gy ± 3.2 % (physics; 100 MU from the plan, CT known)', '  Warning: UNRELIABLE']
     """
     lines = []
     for image in json.loads(output)["images"]:
         name = Path(image["file"]).name
-        lines.append(f"{name}: maximum {image['max_gy']:.3f} Gy ± {image['uncertainty_percent']:.1f} %")
+        mu = image["meterset_mu"]
+        told = f"{mu:g} MU {image['meterset_from']}" if mu else "MU unknown"
+        lines.append(
+            f"{name}: maximum {image['max_gy']:.3f} Gy ± {image['uncertainty_percent']:.1f} % "
+            f"({image['model']}; {told}, CT {image['ct']})"
+        )
         lines += [f"  Warning: {warning}" for warning in image["warnings"]]
     return lines
 
@@ -180,18 +201,29 @@ def model_names() -> list[str]:
     return ["physics", "first-order", *model_folders()]
 
 
+def refinement_names() -> list[str]:
+    """Return the refinements to choose from: none, and those that ship."""
+    from intrepid_epid.refinement.card import shipped_refinements
+
+    return ["none", *shipped_refinements()]
+
+
 def predicted_folder(output: Path) -> Path:
-    """Return the folder of portal doses that were predicted from images alone."""
+    """Return the folder of portal doses that were predicted without a reconstruction."""
     return output.with_name(output.name + "_portal_dose")
 
 
 def reasons_not_to_predict(job: Job, images: Sequence[Path]) -> list[str]:
     """Every reason why no portal dose can be predicted."""
     reasons = [] if images else ["No portal image of the study shows a beam."]
+    if job.study is None:
+        reasons.append("Choose the study folder: plan and CT tell monitor units, field and patient.")
     if job.machine is None:
         reasons.append("Choose the machine profile: without it there is no dose in Gy.")
     if job.output is None:
         reasons.append("Choose the output folder.")
+    if job.assigned:
+        reasons.append("Predict takes the beams the images state: take back the choice by hand, or Reconstruct.")
     return reasons
 
 
@@ -251,6 +283,7 @@ class Summary:
     reasons: tuple[str, ...]
     gamma: tuple[str, ...]
     warnings: tuple[str, ...]
+    uncertainty: str = ""
 
 
 def read_summary(folder: Path) -> Summary:
@@ -268,14 +301,15 @@ def summarise(results: Mapping[str, Any]) -> Summary:
     """Pick verdict, pass rates and warnings from the results of ``intrepid reconstruct``.
 
     >>> summarise({"gamma_3d": [{"dose_percent": 3, "distance_mm": 2, "pass_rate_percent": 97.25, "n_points": 10}]})
-    Summary(verdict='not judged', reasons=(), gamma=('3 % / 2 mm: 97.2 % of 10 points',), warnings=())
+    Summary(verdict='not judged', reasons=(), gamma=('3 % / 2 mm: 97.2 % of 10 points',), warnings=(), uncertainty='')
     """
-    verdict = results.get("verdict") or {}
+    verdict, band = results.get("verdict") or {}, results.get("dose_uncertainty")
     return Summary(
         verdict.get("status", "not judged"),
         tuple(verdict.get("reasons", ())),
         tuple(_gamma_line(outcome) for outcome in results.get("gamma_3d", ())),
         tuple(results.get("warnings", ())),
+        f"95 % band of the dose: ± {band['high_dose_percent']:.1f} % where it is high" if band else "",
     )
 
 

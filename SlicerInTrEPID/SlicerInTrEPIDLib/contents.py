@@ -10,6 +10,7 @@ from intrepid_rt.verification import BeamResult, GammaOutcome, VerificationResul
 from SlicerInTrEPIDLib.day import add_day
 from SlicerInTrEPIDLib.drr import radiograph
 from SlicerInTrEPIDLib.hierarchy import RT, Hierarchy
+from SlicerInTrEPIDLib.layout import UNCERTAINTY
 from SlicerInTrEPIDLib.portal import add_portal_sheet, add_portal_volume, pixel_to_lps
 from SlicerInTrEPIDLib.segmentation import add_segmentation
 from SlicerInTrEPIDLib.tables import DvhTables, add_table
@@ -82,7 +83,7 @@ def _add_dose(
 
 def _add_band(scene: Any, tree: Hierarchy, palette: Palette, band: Grid, maximum: float) -> None:
     # Not marked as a dose: in every dose selector of SlicerRT it would be a trap.
-    node = add_grid(scene, band, "Dose uncertainty (95 percent)")
+    node = add_grid(scene, band, UNCERTAINTY)
     show(node, window=(0.0, 0.1 * maximum), colours=palette.dose, hide_below=1e-3 * maximum)
     tree.place(node)
 

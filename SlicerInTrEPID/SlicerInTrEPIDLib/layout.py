@@ -1,11 +1,13 @@
 """A layout that shows CT with dose, the imager and gamma together."""
 
+import re
 from typing import Any
 
 from SlicerInTrEPIDLib.volumes import read_volume
 
 LAYOUT_ID = 7417  # any number that no layout of Slicer has
 IMAGER, GAMMA = "InTrEPIDImager", "InTrEPIDGamma"
+UNCERTAINTY = "Dose uncertainty (95 percent)"
 
 _SLICE = """<item><view class="vtkMRMLSliceNode" singletontag="{tag}">
 <property name="orientation" action="default">{orientation}</property>
@@ -35,19 +37,28 @@ def show_layout(layout_node: Any) -> None:
     layout_node.SetViewArrangement(LAYOUT_ID)
 
 
-def fill_views(scene: Any, beam: str) -> None:
-    """Show CT with dose, the gamma volume, and image and radiograph of a beam in their views; what is absent stays out.
+def overlay_names(scene: Any) -> list[str]:
+    """Return what the view beside the dose can show over the CT: 3D gamma by criteria, and the dose's 95 % band."""
+    names = [node.GetName() for node in _volumes(scene)]
+    gammas = [name for name in names if re.match(r"Gamma [\d.]+ percent ", name)]
+    return [*gammas, *(name for name in names if name == UNCERTAINTY)]
+
+
+def fill_views(scene: Any, beam: str, overlay: str = "") -> None:
+    """Show CT with dose, an overlay, and image and radiograph of a beam in their views; what is absent stays out.
 
     Parameters
     ----------
     beam : str
         Name of the beam whose image is shown.
+    overlay : str
+        One of `overlay_names`; the first of them if empty.
     """
     ct, dose = _volume(scene, "CT"), _volume(scene, "Dose reconstructed")
     for name in ("Red", "Green"):
         _show(scene, name, ct, dose, 0.4)
-    gamma = next((node for node in _volumes(scene) if node.GetName().startswith("Gamma 3 percent")), None)
-    _show(scene, GAMMA, ct, gamma, 0.7)
+    overlay = overlay or next(iter(overlay_names(scene)), "")
+    _show(scene, GAMMA, ct, _volume(scene, overlay), 0.7)
     imager = _show(scene, IMAGER, _volume(scene, f"EPID {beam}"), _volume(scene, f"DRR {beam}"), 0.4)
     planar = _volume(scene, f"EPID {beam}")
     if imager is not None and planar is not None:

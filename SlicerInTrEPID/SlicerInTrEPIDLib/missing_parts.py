@@ -20,9 +20,14 @@ class MissingPart:
 
 
 def missing_parts(
-    requirements: Path, *, model: str, has_module: Callable[[str], bool], has_package: Callable[[str], bool]
+    requirements: Path,
+    *,
+    model: str,
+    refinement: str = "none",
+    has_module: Callable[[str], bool],
+    has_package: Callable[[str], bool],
 ) -> list[MissingPart]:
-    """Return everything that is missing for a job with this model.
+    """Return everything that is missing for a job with this model and refinement.
 
     Parameters
     ----------
@@ -30,9 +35,10 @@ def missing_parts(
         Whether Slicer has a module, and Python a package.
     """
     found = [MissingPart(PACKAGES, line, "to reconstruct", True) for line in missing_packages(requirements)]
-    network = model not in ("physics", "first-order")
-    if network and not has_package("torch"):
-        found.append(MissingPart(TORCH, "PyTorch", f"for the model {model}; physics works without", True))
+    networks = [f"the model {model}"] if model not in ("physics", "first-order") else []
+    networks += [f"the refinement {refinement}"] if refinement != "none" else []
+    if networks and not has_package("torch"):
+        found.append(MissingPart(TORCH, "PyTorch", f"for {' and '.join(networks)}; physics works without", True))
     if not has_module("dicomrtimportexport"):
         found.append(
             MissingPart(SLICERRT, "SlicerRT", "to load plans and doses into the scene; results show without", False)

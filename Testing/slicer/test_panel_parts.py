@@ -1,6 +1,7 @@
 """What the panel asks its library: the table of images, the DICOM database, what is missing, BRAINSFit."""
 
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,16 @@ import pytest
 from builders import write_treatment
 from intrepid_rt.errors import MissingObject, UnusableInput
 from intrepid_rt.grids import Grid, affine_from_axes
-from SlicerInTrEPIDLib.command import DayJob, Job, command_line, predict_line, reasons_not_to_predict
+from SlicerInTrEPIDLib.command import (
+    DayJob,
+    Job,
+    command_line,
+    predict_line,
+    reasons_not_ready,
+    reasons_not_to_predict,
+    refinement_names,
+    summarise,
+)
 from SlicerInTrEPIDLib.database import patient_of_node, stage_patient, studies_in
 from SlicerInTrEPIDLib.missing_parts import missing_parts, sentence
 from SlicerInTrEPIDLib.study_table import images_of, overrides, study_contents
@@ -104,15 +114,17 @@ def test_a_node_leads_to_its_patient(treatment):
 
 
 def test_what_is_missing_is_told_with_what_it_is_for():
-    def parts(model, modules=(), packages=()):
+    def parts(model, modules=(), packages=(), **chosen):
         return missing_parts(
-            REQUIREMENTS, model=model, has_module=lambda n: n in modules, has_package=lambda n: n in packages
+            REQUIREMENTS, model=model, **chosen, has_module=lambda n: n in modules, has_package=lambda n: n in packages
         )
 
     assert [part.name for part in parts("physics")] == ["SlicerRT"]
     assert [part.name for part in parts("unet", ("dicomrtimportexport",))] == ["PyTorch"]
     assert parts("unet", ("dicomrtimportexport",), ("torch",)) == []
     assert "physics works without" in sentence(parts("unet")[0])
+    [torch] = parts("physics", ("dicomrtimportexport",), refinement="fine")
+    assert sentence(torch) == "PyTorch is not installed; needed for the refinement fine; physics works without."
     assert "useful" in sentence(parts("physics")[0])
 
 
@@ -130,12 +142,34 @@ def test_the_anatomy_of_the_day_becomes_options(tmp_path):
 
 
 def test_portal_doses_are_predicted_beside_the_output(tmp_path):
-    job = Job(None, tmp_path / "out", machine=tmp_path / "m.json", model="unet")
-    line = predict_line(job, [tmp_path / "a.dcm"])
-    assert line[3:] == ["predict", str(tmp_path / "a.dcm"), "--out", str(tmp_path / "out_portal_dose"),
-                        "--machine", str(tmp_path / "m.json"), "--model", "unet", "--json"]  # fmt: skip
+    study, out, machine, curve, image = (tmp_path / name for name in ("study", "out", "m.json", "c.csv", "a.dcm"))
+    job = Job(study, out, machine=machine, model="unet", ct_curve=curve)
+    stated = {"--study": study, "--out": f"{out}_portal_dose", "--machine": machine, "--model": "unet"}
+    options = [str(part) for pair in (stated | {"--ct-curve": curve}).items() for part in pair]
+    assert predict_line(job, [image])[3:] == ["predict", str(image), *options, "--json"]
     assert reasons_not_to_predict(job, [tmp_path / "a.dcm"]) == []
-    assert len(reasons_not_to_predict(Job(None, None), [])) == 3
+    assert len(reasons_not_to_predict(Job(None, None), [])) == 4
+    [reason] = reasons_not_to_predict(replace(job, assigned=((1, "a.dcm"),)), [tmp_path / "a.dcm"])
+    assert "by hand" in reason
+
+
+def test_a_refinement_is_passed_on_and_its_needs_are_said(tmp_path):
+    (tmp_path / "m.json").write_text("{}")
+    job = Job(tmp_path, tmp_path / "out", machine=tmp_path / "m.json", refinement="simulated-6mv")
+    assert " ".join(command_line(job)[3:]).endswith("--refinement simulated-6mv --json")
+    assert "--refinement" not in command_line(replace(job, refinement="none"))
+    assert reasons_not_ready(job) == []
+    [needs_gy] = reasons_not_ready(replace(job, machine=None))
+    [needs_physics] = reasons_not_ready(replace(job, model="first-order"))
+    assert "machine profile" in needs_gy
+    assert "first-order" in needs_physics
+    assert refinement_names() == ["none", "simulated-6mv"]
+
+
+def test_the_band_of_a_refined_dose_is_told():
+    band = {"file": "dose_uncertainty.nrrd", "high_dose_percent": 1.94}
+    assert summarise({"dose_uncertainty": band}).uncertainty == "95 % band of the dose: ± 1.9 % where it is high"
+    assert summarise({"dose_uncertainty": None}).uncertainty == ""
 
 
 def volumes(scene):

@@ -22,7 +22,17 @@ from SlicerInTrEPIDLib.drr import radiograph
 from SlicerInTrEPIDLib.headless import headless_scene
 from SlicerInTrEPIDLib.hierarchy import RT
 from SlicerInTrEPIDLib.isodoses import add_isodoses, show_isodoses
-from SlicerInTrEPIDLib.layout import GAMMA, IMAGER, LAYOUT_ID, LAYOUT_XML, face, fill_views, show_layout
+from SlicerInTrEPIDLib.layout import (
+    GAMMA,
+    IMAGER,
+    LAYOUT_ID,
+    LAYOUT_XML,
+    UNCERTAINTY,
+    face,
+    fill_views,
+    overlay_names,
+    show_layout,
+)
 from SlicerInTrEPIDLib.portal import add_portal_volume
 from SlicerInTrEPIDLib.volumes import add_grid, read_volume
 
@@ -217,4 +227,9 @@ def test_views_are_filled_with_what_is_there(scene):
     assert composites[GAMMA].GetForegroundVolumeID() == names["Gamma 3 percent 2 mm"]
     assert composites[IMAGER].GetBackgroundVolumeID() == epid.GetID()
     assert composites[IMAGER].GetForegroundVolumeID() is None  # no radiograph in this scene
+    band = add_grid(scene, dose, UNCERTAINTY)
+    add_grid(scene, dose, "Gamma AP 3 percent 2 mm")
+    assert overlay_names(scene) == ["Gamma 3 percent 2 mm", UNCERTAINTY]
+    fill_views(scene, "AP", UNCERTAINTY)
+    assert composites[GAMMA].GetForegroundVolumeID() == band.GetID()
     assert slicer

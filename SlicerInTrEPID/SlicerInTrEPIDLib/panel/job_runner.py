@@ -7,7 +7,8 @@ import qt
 from SlicerInTrEPIDLib.child_process import ChildProcess
 
 INTERVAL_MS = 200
-PATIENCE_POLLS = 50  # ten seconds for a cancelled child to clean up before it is killed
+# A minute for a cancelled child to tidy up: killing it would leave files, and a kernel is not interrupted half-way.
+PATIENCE_POLLS = 300
 
 
 class JobRunner:

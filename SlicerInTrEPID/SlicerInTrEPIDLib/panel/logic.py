@@ -59,6 +59,12 @@ class SlicerInTrEPIDLogic(ScriptedLoadableModuleLogic):
 
         return model_names()
 
+    def refinements(self):
+        """Names of the refinements: none, and those that ship."""
+        from SlicerInTrEPIDLib.command import refinement_names
+
+        return refinement_names()
+
     def contents(self, folder):
         """Return the contents of a study folder and a text; None with the reason if it cannot be used."""
         from intrepid_rt.errors import UnusableInput
@@ -74,13 +80,14 @@ class SlicerInTrEPIDLogic(ScriptedLoadableModuleLogic):
             return None, str(error)
         return contents, "\n".join(contents.lines[:4])
 
-    def missing(self, model):
+    def missing(self, parameters):
         """Return what is not installed, and it as text."""
         from SlicerInTrEPIDLib.missing_parts import missing_parts, sentence
 
         parts = missing_parts(
             RESOURCES / "requirements.txt",
-            model=model,
+            model=parameters.model,
+            refinement=parameters.refinement,
             has_module=lambda name: hasattr(slicer.modules, name),
             has_package=lambda name: importlib.util.find_spec(name) is not None,
         )
@@ -153,12 +160,18 @@ class SlicerInTrEPIDLogic(ScriptedLoadableModuleLogic):
         names = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
         return [name.removeprefix("EPID ") for name in names if name.startswith("EPID ")]
 
-    def show(self, beam):
-        """Show CT with dose, the image of a beam and gamma together."""
+    def overlayNames(self):
+        """Names of what can be shown over the CT beside the dose: gamma volumes, and the uncertainty of the dose."""
+        from SlicerInTrEPIDLib.layout import overlay_names
+
+        return overlay_names(slicer.mrmlScene)
+
+    def show(self, beam, overlay):
+        """Show CT with dose, the image of a beam, and gamma or the uncertainty of the dose together."""
         from SlicerInTrEPIDLib.layout import fill_views, show_layout
 
         show_layout(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
-        fill_views(slicer.mrmlScene, beam)
+        fill_views(slicer.mrmlScene, beam, overlay)
 
     def isodoses(self):
         """Show isodoses of the reconstructed dose in percent of the planned maximum; returns what to tell."""

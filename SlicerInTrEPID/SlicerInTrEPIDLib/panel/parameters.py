@@ -32,6 +32,7 @@ class SlicerInTrEPIDParameterNode:
     plannedPortalFolder: pathlib.Path
     criteria: str = "3/3,3/2,2/2"
     model: str = "physics"
+    refinement: str = "none"
     ctCurveFile: pathlib.Path
     dayFolder: pathlib.Path
     registration: Annotated[str, Choice(REGISTRATIONS)] = "rigid"
@@ -67,6 +68,7 @@ def job_of(parameters, assigned=()):
         planned_portal=as_path(parameters.plannedPortalFolder),
         criteria=parameters.criteria,
         model=parameters.model,
+        refinement=parameters.refinement,
         ct_curve=as_path(parameters.ctCurveFile),
         assigned=assigned,
         day=day,

@@ -68,6 +68,10 @@ class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
         assert widget.ui.imagesTable.rowCount == 2
         assert widget.job().assigned == ()
         assert len(widget.images.images()) == 2
+        arguments, _environment = widget.logic.command(widget.job(), widget.images.images())
+        assert "--study" in arguments
+        widget.ui.refinementBox.currentText = "simulated-6mv"
+        assert widget.job().refinement == "simulated-6mv"
         widget.ui.imagesTable.cellWidget(0, 1).currentIndex = 2
         widget.ui.imagesTable.cellWidget(1, 1).currentIndex = 1
         assert sorted(number for number, _file in widget.job().assigned) == [1, 2]
@@ -83,7 +87,8 @@ class SlicerInTrEPIDTest(ScriptedLoadableModuleTest):
 
     def test_missing(self):
         """What is not installed is named with what it is for."""
-        parts, text = SlicerInTrEPIDLogic().missing("physics")
+        logic = SlicerInTrEPIDLogic()
+        parts, text = logic.missing(logic.getParameterNode())
         assert all(part.name in text for part in parts)
 
     def test_child_process(self):

@@ -105,6 +105,14 @@ def read_refinement(folder: Path) -> StoredRefinement:
     return StoredRefinement(card, tuple(weights))
 
 
+def shipped_refinements() -> dict[str, Path]:
+    """Folders of the refinements that ship, by name; empty if this installation has none."""
+    try:
+        return {path.parent.name: path.parent for path in sorted(resource_folder(FOLDER).glob(f"*/{CARD}"))}
+    except MissingObject:
+        return {}
+
+
 def find_refinement(name: str) -> Path:
     """Return the folder of a refinement that ships, by name, or of any by the path of its folder.
 
@@ -113,10 +121,7 @@ def find_refinement(name: str) -> Path:
     InvalidSetting
         No refinement is called so.
     """
-    try:
-        shipped = {path.parent.name: path.parent for path in sorted(resource_folder(FOLDER).glob(f"*/{CARD}"))}
-    except MissingObject:
-        shipped = {}
+    shipped = shipped_refinements()
     if name in shipped:
         return shipped[name]
     if (Path(name) / CARD).is_file():
