@@ -35,6 +35,7 @@ from intrepid_epid.dose_engine.dose_to_water import MEANINGS
 from intrepid_epid.dose_reconstruction import DOSE_MODELS, dose_model
 from intrepid_epid.machine_profile import MachineProfile, relative_profile
 from intrepid_epid.networks.registry import find_model
+from intrepid_epid.refinement.refinement_model import RefinementModel
 from intrepid_rt.errors import MissingObject
 from intrepid_rt.grids import DoseGrid, Grid, affine_from_axes
 from intrepid_rt.scan import scan
@@ -79,9 +80,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
         The folder does not hold what is needed; the message says what and what to do.
     """
     watch = _Stopwatch()
-    is_network = settings.model not in DOSE_MODELS
-    model = dose_model("physics" if is_network else settings.model)
-    if is_network:
+    if settings.model not in DOSE_MODELS:
         find_model(settings.model)  # an unknown name is said before minutes of reading
     refinement = refinement_of(settings)
     with watch.stage("read"):
@@ -90,12 +89,7 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
     if settings.anatomy is not None:
         with watch.stage("anatomy"):
             inputs = on_day(inputs, settings, lambda step: progress(0.02, step))
-    profile = inputs.profile or relative_profile(inputs.beams[0][1].machine)
-    physics = beam_model(inputs.profile)
-    network = network_model(settings.model, inputs.profile, settings.device) if is_network else None
-    wanted = _wanted_lattice(inputs, settings)
-    grid = calculation_grid(wanted, inputs.density_g_cc)
-    tools = ReconstructionTools(grid, wanted, profile, physics, model, network, settings.dose_to, refinement)
+    tools = _tools(inputs, settings, refinement)
     with watch.stage("reconstruct"):
         beams = tuple(reconstruct_beams(inputs, tools, lambda part, step: progress(0.05 + 0.65 * part, step)))
         if inputs.profile is None:
@@ -104,51 +98,74 @@ def verify_study(settings: VerificationSettings, *, progress: Progress = lambda 
     with watch.stage("compare"):
         progress(0.7, "comparing")
         named = zip(beams, file_stems(beams), strict=True)
-        beams = tuple(_compared(beam, stem, settings, profile) for beam, stem in named)
+        beams = tuple(_compared(beam, stem, settings, tools.profile) for beam, stem in named)
     with watch.stage("forward check"):
         progress(0.72, "predicting the portal doses")
         beams = forward_checked(beams, inputs, tools, settings)
     with watch.stage("compare"):
         beams = tuple(_on_planning_ct(beam, inputs) for beam in beams)
-        total = _sum(beams)
-        reference = Reference(inputs.plan, inputs.structure_set, inputs.planned, inputs.selection.planned_reason)
-        gammas = gamma_3d(reference, total, settings.criteria)
-        structures, curves = structure_results(reference, total, lambda step: progress(0.8, step))
-        points = isocentre_points(inputs, total)
-        is_relative = inputs.profile is None
-        constraints, alone = constraint_outcomes(
-            settings.constraints, curves, fractions=inputs.plan.fractions_planned or 1, is_relative=is_relative
-        )
-    planned_reason = inputs.selection.planned_reason
+        result = _judged(beams, inputs, tools, settings, lambda step: progress(0.8, step))
+    day = replace(inputs.day, dose=on_anatomy) if inputs.day is not None else None
+    return VerifiedStudy(replace(result, seconds=watch.seconds, day=day), inputs.selection.plan.path)
+
+
+def _tools(inputs: Inputs, settings: VerificationSettings, refinement: RefinementModel | None) -> ReconstructionTools:
+    """Choose models and grids: the dose is computed on a grid that serves the wanted one."""
+    is_network = settings.model not in DOSE_MODELS
+    wanted = _wanted_lattice(inputs, settings)
+    return ReconstructionTools(
+        grid=calculation_grid(wanted, inputs.density_g_cc),
+        wanted=wanted,
+        profile=inputs.profile or relative_profile(inputs.beams[0][1].machine),
+        model=beam_model(inputs.profile),
+        dose_model=dose_model("physics" if is_network else settings.model),
+        network=network_model(settings.model, inputs.profile, settings.device) if is_network else None,
+        dose_to=settings.dose_to,
+        refinement=refinement,
+    )
+
+
+def _judged(
+    beams: tuple[BeamResult, ...],
+    inputs: Inputs,
+    tools: ReconstructionTools,
+    settings: VerificationSettings,
+    progress: Callable[[str], None],
+) -> VerificationResult:
+    """Compare the sum of the beams with the plan: gamma, isocentres, DVHs and constraints, and the verdict on them."""
+    total, is_relative = _sum(beams), inputs.profile is None
+    selection, reason = inputs.selection, inputs.selection.planned_reason
+    reference = Reference(inputs.plan, inputs.structure_set, inputs.planned, reason)
+    gammas = gamma_3d(reference, total, settings.criteria)
+    structures, curves = structure_results(reference, total, progress)
+    points = isocentre_points(inputs, total)
+    constraints, alone = constraint_outcomes(
+        settings.constraints, curves, fractions=inputs.plan.fractions_planned or 1, is_relative=is_relative
+    )
     doubts = inputs.day.quality.doubts if inputs.day is not None else ()
-    patient, plan, profile_identity = identities(inputs, profile)
-    result = VerificationResult(
+    patient, plan, profile = identities(inputs, tools.profile)
+    return VerificationResult(
         patient=patient,
         plan=plan,
-        profile=profile_identity,
+        profile=profile,
         anatomy=inputs.ct.grid,
         structure_set=inputs.structure_set,
         beams=beams,
         reconstructed=total,
         planned=inputs.planned,
-        planned_reason=planned_reason,
-        planned_dose_uid=inputs.selection.doses[0].sop_instance_uid if len(inputs.selection.doses) == 1 else "",
+        planned_reason=reason,
+        planned_dose_uid=selection.doses[0].sop_instance_uid if len(selection.doses) == 1 else "",
         ct_series_uid=inputs.ct.series_uid,
         is_relative=is_relative,
         gamma_3d=gammas,
         structures=structures,
         constraints=constraints,
         points=points,
-        verdict=verdict(
-            gammas, points, constraints, is_relative=is_relative, planned_reason=planned_reason, doubts=doubts
-        ),
-        warnings=(*_warnings(inputs, (*physics.notes, *_meaning(settings)), alone), *_causes(beams)),
+        verdict=verdict(gammas, points, constraints, is_relative=is_relative, planned_reason=reason, doubts=doubts),
+        warnings=(*_warnings(inputs, (*tools.model.notes, *_meaning(settings)), alone), *_causes(beams)),
         provenance=provenance(inputs, settings),
-        seconds=watch.seconds,
-        fraction=inputs.selection.beams[0][1].fraction,
-        day=replace(inputs.day, dose=on_anatomy) if inputs.day is not None else None,
+        fraction=selection.beams[0][1].fraction,
     )
-    return VerifiedStudy(result, inputs.selection.plan.path)
 
 
 def _wanted_lattice(inputs: Inputs, settings: VerificationSettings) -> Grid:
