@@ -33,8 +33,8 @@ class PostgresServer:
         return self
 
     def start(self) -> None:
-        # Nobody pulls the plug of a test: what the kernel holds outlives a crash of the server, and waiting for a busy
-        # disk at every commit took most of a test's time.
+        # Nobody pulls the plug of a test: what the kernel holds outlives a crash of the server, and a shutdown that
+        # waits for a busy disk took 46 s.
         command = [self.where / "postgres", "-D", self.place / "data", "-k", self.place, "-c", "listen_addresses=",
                    "-c", "fsync=off"]  # fmt: skip
         self.process = subprocess.Popen(

@@ -228,7 +228,8 @@ class CohortTab:
             self.ui.status.text = _("Saved {path}.").format(path=path)
 
     def onPlot(self):
-        """Draw into the panel."""
+        """Draw into the panel; what cannot be drawn leaves no older picture behind."""
+        self.ui.picture.clear()
         self.ui.picture.pixmap = qt.QPixmap(str(self.draw("plot.png"))).scaledToWidth(
             max(300, self.ui.rows.width), qt.Qt.SmoothTransformation
         )
