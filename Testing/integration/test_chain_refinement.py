@@ -36,7 +36,7 @@ def reconstruct(base, out, *options):
 
 def test_a_refined_dose_with_its_band(study):
     plain = json.loads((study / "plain" / "results.json").read_text())
-    code, results = reconstruct(study, "out", "--refinement", str(study / "toy"))
+    code, results = reconstruct(study, "out", "--refinement", str(study / "toy"), "--device", "cpu")
     assert code in (0, 1)
     assert plain["dose_uncertainty"] is None
     assert not (study / "plain" / "dose_uncertainty.nrrd").exists()
@@ -71,6 +71,7 @@ def test_outside_its_domain_the_dose_is_that_of_the_physics(study):
     ("options", "said"),
     [
         (["--refinement", "better"], "No refinement is called"),
+        (["--refinement", "simulated-6mv", "--device", "cuda:99"], "offers no cuda:99. Use --device cpu"),
         (["--refinement", "better", "--model", "first-order"], "corrects the dose of the physics"),
     ],
 )
