@@ -19,6 +19,9 @@ Progress = Callable[[float], None]
 _BORDER_MM = 1e-3  # a point this little outside the outermost sample centres belongs to the evaluated grid
 _STEPS_OF_PROGRESS = 20
 
+# A factor of 100 is a mistaken unit, which gamma shows; far more than that is no dose, and takes for ever to search.
+_LARGEST_SHARE = 1e4
+
 
 def gamma_index(
     reference: Distribution,
@@ -122,6 +125,7 @@ def _compare(
     progress: Progress | None,
 ) -> GammaResult:
     norm_gy = settings.norm_gy if settings.norm_gy is not None else _maximum(values[0])
+    _check_same_unit(values[1], norm_gy)
     selected = _selected(pair, values[0], settings, norm_gy, region)
     if settings.local and not (values[0] > 0).all(where=selected):
         raise InvalidSetting(
@@ -219,6 +223,15 @@ def _maximum(values: NDArray) -> float:
     if maximum <= 0.0:
         raise InvalidSetting("The reference holds no dose above 0. Check the file, or state the normalisation dose.")
     return maximum
+
+
+def _check_same_unit(evaluated: NDArray, norm_gy: float) -> None:
+    highest = float(np.max(np.abs(evaluated), initial=0.0, where=np.isfinite(evaluated)))
+    if highest > _LARGEST_SHARE * norm_gy:
+        raise InvalidSetting(
+            f"The evaluated distribution holds {highest:.3g} Gy where {norm_gy:.3g} Gy is 100 %: damaged, or in "
+            "another unit. Check the file."
+        )
 
 
 def _region(mask: NDArray | Grid | None, reference: Distribution, grid: Grid) -> NDArray | None:

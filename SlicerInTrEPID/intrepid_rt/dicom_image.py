@@ -11,6 +11,7 @@ from intrepid_rt.dicom_file import decimals, integer, items, label, number, text
 from intrepid_rt.errors import MissingObject, UnsupportedGeometry
 
 _USUAL_SOURCE_TO_AXIS_MM = 1000.0
+_NEAREST_MM, _FARTHEST_MM = 100.0, 10000.0
 # A panel is set and read out to about a millimetre; more than this means that one of the two numbers is wrong.
 _DISTANCE_TOLERANCE_MM = 10.0
 _DATE_TIME_PAIRS = ("Acquisition", "Content", "InstanceCreation", "Series", "Study")
@@ -184,6 +185,9 @@ def _distances(dataset: Dataset, notes: list[str]) -> tuple[float, float]:
     if source_to_axis_mm is None or source_to_axis_mm <= 0:
         source_to_axis_mm = _USUAL_SOURCE_TO_AXIS_MM
         notes.append(f"RadiationMachineSAD is not stated: taken as {source_to_axis_mm:g} mm.")
+    for name, distance_mm in (("RTImageSID", source_to_image_mm), ("RadiationMachineSAD", source_to_axis_mm)):
+        if not _NEAREST_MM <= distance_mm <= _FARTHEST_MM:
+            raise UnsupportedGeometry(f"{label(dataset)}: {name} is {distance_mm:g} mm, which no machine has.")
     return source_to_image_mm, source_to_axis_mm
 
 

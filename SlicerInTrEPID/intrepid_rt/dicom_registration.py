@@ -20,7 +20,7 @@ def registered_frames(path: str | Path) -> dict[str, NDArray]:
     Raises
     ------
     UnreadableFile
-        Not a REG object, or a matrix without sixteen numbers.
+        Not a REG object, a frame without a matrix, or a matrix without sixteen numbers.
     UnsupportedGeometry
         A matrix that is not rigid.
     """
@@ -37,9 +37,11 @@ def _frames(dataset: Dataset) -> dict[str, NDArray]:
     frames = {}
     for item in items(dataset, "RegistrationSequence"):
         matrix = np.eye(4)
-        for registration in items(item, "MatrixRegistrationSequence"):
-            for one in items(registration, "MatrixSequence"):
-                matrix = _matrix(one, dataset) @ matrix
+        steps = [one for part in items(item, "MatrixRegistrationSequence") for one in items(part, "MatrixSequence")]
+        if not steps:  # also the registered frame itself carries one, of no motion (C.20.2.1.1)
+            raise UnreadableFile(f"{label(dataset)} names a frame of reference without a matrix. Export it again.")
+        for one in steps:
+            matrix = _matrix(one, dataset) @ matrix
         uid = text(item, "FrameOfReferenceUID")
         if uid:
             frames[uid] = matrix

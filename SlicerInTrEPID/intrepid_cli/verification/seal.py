@@ -124,7 +124,7 @@ def _read(path: Path) -> tuple[dict[str, Any], _Sealed]:
     results = parse_json(read_small_text(path), str(path))
     try:
         return results, msgspec.convert(results, _Sealed)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter: half a surrogate pair in a name
         raise UnreadableFile(
             f"{path} carries no hash of its results ({error}). Only reports with one can be verified."
         ) from error

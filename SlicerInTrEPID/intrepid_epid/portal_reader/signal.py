@@ -41,8 +41,19 @@ class SignalScale:
     notes: tuple[str, ...] = ()
 
     def signal(self, stored: NDArray) -> Signal:
-        """Convert stored values of any shape."""
-        values = (stored * self.slope + self.intercept).astype(np.float32)
+        """Convert stored values of any shape.
+
+        Raises
+        ------
+        UnreadableFile
+            The slope is none: the result is not finite.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = (stored * self.slope + self.intercept).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise UnreadableFile(
+                f"Pixel values times {self.slope:g} are no numbers: the factor is damaged. Export the image again."
+            )
         return Signal(values, np.zeros(stored.shape, bool) if self.limit is None else stored == self.limit)
 
 

@@ -17,6 +17,7 @@ from intrepid_rt.registration.images import coarsened, to_image
 
 KNOTS_MM = 32.0
 VOXEL_MM = 4.0  # of the images that are compared, and of the lattice on which the field is kept
+FARTHEST_MM = 1e5  # of a motion; frames of reference lie metres apart at most
 BLUR_MM = 1.5
 SAMPLES = 30_000
 ITERATIONS = 25
@@ -78,7 +79,13 @@ def _search(fixed: Any, moving: Any, mask: Any) -> Any:
 
 
 def sampled_field(transform: Any, planning: Grid) -> Displacement:
-    """Sample a transform of SimpleITK over the extent of the planning CT."""
+    """Sample a transform of SimpleITK over the extent of the planning CT.
+
+    Raises
+    ------
+    UnusableInput
+        It moves points out of any room, or to no place at all.
+    """
     import SimpleITK as sitk  # noqa: N813
 
     lattice = coarse_lattice(planning, VOXEL_MM)
@@ -86,7 +93,10 @@ def sampled_field(transform: Any, planning: Grid) -> Displacement:
     sampled = sitk.TransformToDisplacementField(
         transform, sitk.sitkVectorFloat64, like.GetSize(), like.GetOrigin(), like.GetSpacing(), like.GetDirection()
     )
-    return Displacement(lattice, sitk.GetArrayFromImage(sampled).astype(np.float32))
+    u_mm = sitk.GetArrayFromImage(sampled)
+    if not np.abs(u_mm).max() < FARTHEST_MM:  # also not if some are no numbers
+        raise UnusableInput(f"The transform moves tissue by more than {FARTHEST_MM:g} mm: damaged. Register anew.")
+    return Displacement(lattice, u_mm.astype(np.float32))
 
 
 def coarse_lattice(grid: Grid, spacing_mm: float) -> Grid:

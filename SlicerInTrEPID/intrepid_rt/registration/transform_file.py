@@ -9,14 +9,15 @@ import numpy as np
 
 from intrepid_rt.errors import UnreadableFile, UnusableInput
 from intrepid_rt.grids import Grid
-from intrepid_rt.registration.deformable import sampled_field
+from intrepid_rt.registration.deformable import FARTHEST_MM, sampled_field
 from intrepid_rt.registration.displacement import Displacement
 from intrepid_rt.registration.images import from_rigid, to_image
 from intrepid_rt.registration.rigid_transform import RigidTransform
-from intrepid_rt.small_files import regular_file
+from intrepid_rt.small_files import read_small_text, regular_file
 
 SUFFIXES = (".tfm", ".txt", ".h5", ".hdf5", ".mat", ".xfm")
 _HDF5 = (".h5", ".hdf5")
+_ITK_TEXT = (".tfm", ".txt")
 _LONGEST_S = 120.0  # to start Python and read a large field
 
 
@@ -40,7 +41,8 @@ def read_transform(path: str | Path, planning: Grid) -> tuple[RigidTransform, Di
         f"{path} is no transform file, or damaged. Give one of {', '.join(SUFFIXES)}, from the planning CT (fixed) to "
         "the image of the day (moving), as registration programs write it."
     )
-    if path.suffix.lower() in _HDF5 and not _another_process_reads(path):
+    hdf5 = path.suffix.lower() in _HDF5
+    if not (_another_process_reads(path) if hdf5 else _is_whole_text(path)):
         raise UnreadableFile(refusal)
     try:
         transform = sitk.ReadTransform(str(path))
@@ -54,6 +56,14 @@ def read_transform(path: str | Path, planning: Grid) -> tuple[RigidTransform, Di
     if field.volume_change.min() <= 0:
         raise UnusableInput(f"{path} folds tissue onto itself, which cannot be. Register anew.")
     return rigid, field
+
+
+def _is_whole_text(path: Path) -> bool:
+    """Whether every block has its fixed parameters, the last line of it: ITK takes a block cut short for no motion."""
+    if path.suffix.lower() not in _ITK_TEXT:
+        return True
+    blocks = read_small_text(path).split("#Transform")[1:]
+    return all("FixedParameters:" in block or "CompositeTransform" in block for block in blocks)
 
 
 def _another_process_reads(path: Path) -> bool:
@@ -92,6 +102,8 @@ def _rigid_of(transform: Any, planning: Grid, path: Path) -> RigidTransform:
     share = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
     points = planning.index_to_position(share * size)
     moved = np.array([transform.TransformPoint(point) for point in points.tolist()])
+    if not np.abs(moved).max() < FARTHEST_MM:  # also not if some are no numbers
+        raise UnreadableFile(f"{path} moves points of the patient by more than {FARTHEST_MM:g} mm. Register anew.")
     if transform.IsLinear():
         stretch = np.linalg.norm(moved[1:] - moved[0], axis=1) / np.linalg.norm(points[1:] - points[0], axis=1)
         if np.abs(stretch - 1).max() > 1e-3:

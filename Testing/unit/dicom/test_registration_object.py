@@ -55,3 +55,8 @@ def test_what_is_no_rigid_registration_is_refused(tmp_path):
     for wrong in (np.diag([1.0, 1.0, 1.1, 1.0]), np.diag([1.0, 1.0, -1.0, 1.0]), np.eye(4) + np.eye(4, k=-3) * 0.01):
         with pytest.raises(UnsupportedGeometry, match="stretches, mirrors or shears"):
             registered_frames(written(tmp_path, wrong))
+
+
+def test_a_frame_without_a_matrix_is_not_taken_for_no_motion(tmp_path):
+    with pytest.raises(UnreadableFile, match="without a matrix"):
+        registered_frames(written(tmp_path))

@@ -266,3 +266,8 @@ def test_a_volume_against_a_plane_or_an_image_is_refused():
         gamma_index(flat(1.0), portal(np.ones((4, 4))), **CRITERIA)
     with pytest.raises(UnsupportedGeometry, match="1500 and 1000 mm"):
         gamma_index(portal(np.ones((4, 4))), portal(np.ones((4, 4)), source_to_image_mm=1000.0), **CRITERIA)
+
+
+def test_a_distribution_in_another_unit_is_refused():
+    with pytest.raises(InvalidSetting, match="another unit"):
+        gamma_index(flat(2.0), flat(3e4), **CRITERIA)
