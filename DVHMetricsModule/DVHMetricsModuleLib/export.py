@@ -7,6 +7,7 @@ from typing import Any
 
 from intrepid_rt.atomic import write_text
 from intrepid_rt.errors import InvalidSetting
+from intrepid_rt.research_note import RESEARCH_NOTE
 
 
 def cells(node: Any) -> list[list[str]]:
@@ -64,7 +65,7 @@ def _page(tables: list[list[list[str]]], title: str, notes: list[str]) -> str:
         "body{font-family:sans-serif;margin:2em}table{border-collapse:collapse;margin-bottom:2em}"
         "th,td{border:1px solid #bbb;padding:.3em .6em;text-align:left}th{background:#eee}.violated{background:#f8d7d4}"
         f".met{{background:#d5eedd}}</style></head><body><h1>{html.escape(title)}</h1>"
-        f"<p>Research software, not cleared for clinical decisions.</p>{body}{remarks}</body></html>\n"
+        f"<p>{RESEARCH_NOTE}</p>{body}{remarks}</body></html>\n"
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import click
 import numpy as np
 
-DONE, CHECK_FAILED, UNUSABLE_INPUT, UNFORESEEN = 0, 1, 2, 3
+from intrepid_rt.research_note import RESEARCH_NOTE
 
-RESEARCH_NOTE = "Research software, not cleared for clinical decisions."
+DONE, CHECK_FAILED, UNUSABLE_INPUT, UNFORESEEN = 0, 1, 2, 3
 
 
 def json_option(function: Callable) -> Callable:

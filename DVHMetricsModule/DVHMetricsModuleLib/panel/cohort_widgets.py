@@ -4,6 +4,7 @@ import qt
 from slicer.i18n import tr as _
 
 from DVHMetricsModuleLib.cohort import NAME_COLUMNS, PATIENT_COLUMNS, PLOTS
+from intrepid_rt.research_note import RESEARCH_NOTE
 
 
 class CohortWidgets:
@@ -12,6 +13,7 @@ class CohortWidgets:
     def __init__(self):
         self.root = qt.QWidget()
         layout = qt.QVBoxLayout(self.root)
+        layout.addWidget(_research_note())
         layout.addWidget(self._connection())
         self.status = qt.QLabel(_("Not connected."))
         self.status.wordWrap = True
@@ -126,6 +128,14 @@ def _table(columns, *, editable=False):
     table.setMinimumHeight(160)
     fill(table, columns, [])
     return table
+
+
+def _research_note():
+    note = qt.QLabel(_(RESEARCH_NOTE))
+    note.alignment = qt.Qt.AlignCenter
+    note.wordWrap = True
+    note.styleSheet = "background: #fff4d6; color: #6b4b00; padding: 4px;"
+    return note
 
 
 def _row(*widgets):

@@ -22,6 +22,7 @@ class Series:
     upper: Sequence[float] = ()
     colour: int = 0
     dashed: bool = False
+    strong: bool = False  # a band within another one
     texts: Sequence[str] = ()  # what a pointer over a point shows
 
 

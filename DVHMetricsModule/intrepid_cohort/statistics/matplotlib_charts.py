@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from intrepid_cohort.statistics.charts import COLOURS, Chart, Series
+from intrepid_rt.research_note import RESEARCH_NOTE
 
 
 def draw(chart: Chart, path: Path) -> None:
@@ -22,8 +23,7 @@ def draw(chart: Chart, path: Path) -> None:
     axes.set(title=chart.title, xlabel=chart.x_title, ylabel=chart.y_title)
     if axes.get_legend_handles_labels()[1]:
         axes.legend(frameon=False, fontsize=8)
-    if chart.notes:
-        figure.supxlabel("\n".join(chart.notes), fontsize=7, color="#555555")
+    figure.supxlabel("\n".join((*chart.notes, RESEARCH_NOTE)), fontsize=7, color="#555555")
     figure.savefig(path, dpi=150, format=path.suffix.lstrip(".").lower())
 
 
@@ -35,7 +35,8 @@ def _series(axes: Any, one: Series) -> None:
     elif one.kind == "dots":
         axes.plot(x, one.y, "o", color=colour, label=one.name or None, markersize=4, alpha=0.8)
     elif one.kind == "band":
-        axes.fill_between(x, one.y, one.upper, color=colour, alpha=0.2, label=one.name or None, linewidth=0)
+        alpha = 0.45 if one.strong else 0.2
+        axes.fill_between(x, one.y, one.upper, color=colour, alpha=alpha, label=one.name or None, linewidth=0)
     elif one.kind == "bars":
         axes.barh(list(x), one.y, color=colour, label=one.name or None)
     else:

@@ -89,7 +89,7 @@ def chart_of(groups: dict[str, PopulationDVH], title: str = "Population DVH") ->
         label = f"{name} " if name else ""
         series += [
             Series("band", dose, p[5], f"{label}5 to 95 %", p[95], number),
-            Series("band", dose, p[25], f"{label}25 to 75 %", p[75], number),
+            Series("band", dose, p[25], f"{label}25 to 75 %", p[75], number, strong=True),
             Series("line", dose, p[50], f"{label}median of {found.count}", colour=number),
             Series("line", dose, found.mean.tolist(), f"{label}mean", colour=number, dashed=True),
         ]

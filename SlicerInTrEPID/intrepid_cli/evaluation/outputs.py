@@ -10,11 +10,12 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from intrepid_cli.console import RESEARCH_NOTE, plain
+from intrepid_cli.console import plain
 from intrepid_cli.evaluation.pictures import pass_rate_figure, sample_figure
 from intrepid_cli.evaluation.samples import CRITERIA, Sample
 from intrepid_cli.evaluation.summary import Row, by_family, by_phantom_and_field, overall
 from intrepid_cli.report import style
+from intrepid_rt.research_note import RESEARCH_NOTE
 
 N_WORST = 5
 # The founding study, 22 measured test images (docs/training.md): mean, standard error, median; percent.

@@ -6,7 +6,6 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from intrepid_cli.console import RESEARCH_NOTE
 from intrepid_cli.report import rows, style
 from intrepid_cli.report.curves import dvh_figure, histogram_figure, profile_figure
 from intrepid_cli.report.day import checkerboard_figure
@@ -14,6 +13,7 @@ from intrepid_cli.report.day_text import day_rows
 from intrepid_cli.report.planes import dose_figure, gamma_figure, planes_through_isocentre
 from intrepid_cli.report.portal import beam_figure, gamma_shown
 from intrepid_rt.atomic import write_text
+from intrepid_rt.research_note import RESEARCH_NOTE
 from intrepid_rt.verification import GammaOutcome, VerificationResult
 
 

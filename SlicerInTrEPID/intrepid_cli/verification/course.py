@@ -11,7 +11,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from intrepid_cli.console import RESEARCH_NOTE, plain
+from intrepid_cli.console import plain
 from intrepid_cli.verification.comparison import Criteria, Reference, gamma_3d, structure_results
 from intrepid_cli.verification.course_fractions import ReconstructedFraction, check_one_course, read_fraction
 from intrepid_cli.verification.inputs import planned_fraction
@@ -27,6 +27,7 @@ from intrepid_rt.dicom_structures import read_structure_set
 from intrepid_rt.errors import AmbiguousInput, InvalidSetting, MissingObject
 from intrepid_rt.grids import DoseGrid
 from intrepid_rt.image_files import write_image
+from intrepid_rt.research_note import RESEARCH_NOTE
 from intrepid_rt.scan import scan
 from intrepid_rt.study import PlanFile
 from intrepid_rt.verification import ConstraintOutcome, GammaOutcome, StructureResult, Verdict

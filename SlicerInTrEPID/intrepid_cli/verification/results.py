@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from intrepid_cli.console import RESEARCH_NOTE
 from intrepid_rt.day_anatomy import DayAnatomy
+from intrepid_rt.research_note import RESEARCH_NOTE
 from intrepid_rt.verification import BeamResult, ForwardCheck, GammaOutcome, StructureResult, VerificationResult
 
 DOSE_UNCERTAINTY = "dose_uncertainty.nrrd"
