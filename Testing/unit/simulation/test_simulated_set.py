@@ -160,5 +160,5 @@ def test_other_settings_do_not_go_on_in_the_same_folder(tmp_path):
 
 
 def test_an_unknown_set_is_named():
-    with pytest.raises(InvalidSetting, match="known are founding, unseen"):
+    with pytest.raises(InvalidSetting, match="known are founding, wide, unseen"):
         plans_of("other", seed=1)
