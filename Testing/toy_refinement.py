@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 
 from intrepid_epid.beam_model import generic_spectrum
-from intrepid_epid.networks.card import TrainingRange
-from intrepid_epid.refinement.card import RefinementCard, save_refinement
+from intrepid_epid.networks.card import TrainingRange, save_model
+from intrepid_epid.refinement.card import RefinementCard
 from intrepid_epid.refinement.training import SETTINGS
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
 from intrepid_rt.beam_frame import beam_frame
@@ -47,7 +47,7 @@ def write_toy_refinement(folder, *, last_weight=5.0, seed=0, energy="6 MV", doma
         domain=tuple(domain),
         training_seconds=0.0,
     )
-    save_refinement(folder, card, members)
+    save_model(folder, card, members)
     return folder
 
 

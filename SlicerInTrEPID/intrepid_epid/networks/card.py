@@ -5,9 +5,10 @@ hold the hash of the card, so neither can be changed alone.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
@@ -114,15 +115,33 @@ class StoredModel:
     folder: Path
 
 
-def save_model(folder: Path, card: ModelCard, weights: dict[str, dict[str, "Tensor"]]) -> ModelCard:
-    """Write a model's folder and return the card with the hash of the weights; ``weights`` by member."""
+class _Card(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def digest(self) -> str: ...
+
+
+AnyCard = TypeVar("AnyCard", bound=_Card)
+
+
+def save_model(folder: Path, card: AnyCard, weights: dict[str, dict[str, "Tensor"]]) -> AnyCard:
+    """Write card and weights of an ensemble and return the card with the hash of the weights; ``weights`` by member."""
     tensors = {f"{member}/{name}": tensor for member, part in weights.items() for name, tensor in part.items()}
     folder.mkdir(parents=True, exist_ok=True)
     digest = write_tensors(folder / WEIGHTS, tensors, {"card_sha256": card.digest(), "name": card.name})
-    card = msgspec.structs.replace(card, weights_sha256=digest)
+    card = msgspec.structs.replace(card, weights_sha256=digest)  # type: ignore[type-var]
     with replacing(folder / CARD) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
     return card
+
+
+def by_member(tensors: dict[str, "Tensor"], members: Sequence[str]) -> tuple[dict[str, "Tensor"], ...]:
+    """Take the tensors of a file apart into those of each member, as `save_model` joined them."""
+    return tuple(
+        {name.removeprefix(f"{member}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{member}/")}
+        for member in members
+    )
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -155,8 +174,4 @@ def read_model(folder: Path) -> StoredModel:
         raise UnreadableFile(f"{path} is not what its card states: its hash differs. Fetch or train the model again.")
     if metadata.get("card_sha256") != card.digest():
         raise UnreadableFile(f"{folder / CARD} is not the card these weights were saved with. Fetch the model again.")
-    weights = [
-        {name.removeprefix(f"{member}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{member}/")}
-        for member in card.members
-    ]
-    return StoredModel(card, tuple(weights), folder)
+    return StoredModel(card, by_member(tensors, card.members), folder)

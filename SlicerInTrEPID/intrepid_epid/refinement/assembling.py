@@ -14,11 +14,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from intrepid_epid.networks.card import save_model
 from intrepid_epid.networks.settings import RunSettings, TrainingSettings, runs
 from intrepid_epid.networks.training import BEST, Compute, RunResult, finished_result
 from intrepid_epid.networks.weights import read_tensors
 from intrepid_epid.refinement.beam_view import VOXEL_MM
-from intrepid_epid.refinement.card import RefinementCard, Trial, save_refinement
+from intrepid_epid.refinement.card import RefinementCard, Trial
 from intrepid_epid.refinement.cases import Case, read_cases
 from intrepid_epid.refinement.domain import properties, training_ranges
 from intrepid_epid.refinement.refinement_model import corrections, members
@@ -85,7 +86,7 @@ def assemble(
         domain=training_ranges(properties(planes) for case in train for planes in case.planes),
         training_seconds=sum(result.seconds for _, result in results),
     )
-    return save_refinement(folder / name, card, weights)
+    return save_model(folder / name, card, weights)
 
 
 def _held_out(cases: Sequence[Case], networks: Sequence) -> Iterator[HeldOut]:

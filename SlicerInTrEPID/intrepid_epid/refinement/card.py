@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from intrepid_epid.networks.card import CARD, WEIGHTS, TrainingRange
+from intrepid_epid.networks.card import CARD, WEIGHTS, TrainingRange, by_member
 from intrepid_epid.networks.settings import TrainingSettings
-from intrepid_epid.networks.weights import file_sha256, read_tensors, write_tensors
-from intrepid_rt.atomic import replacing
+from intrepid_epid.networks.weights import file_sha256, read_tensors
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnreadableFile
 from intrepid_rt.resources import resource_folder
 from intrepid_rt.small_files import read_struct
@@ -71,17 +70,6 @@ class StoredRefinement:
     weights: tuple[dict[str, "Tensor"], ...]
 
 
-def save_refinement(folder: Path, card: RefinementCard, weights: dict[str, dict[str, "Tensor"]]) -> RefinementCard:
-    """Write the folder of a refinement and return the card with the hash of the weights; ``weights`` by member."""
-    tensors = {f"{member}/{name}": tensor for member, part in weights.items() for name, tensor in part.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = write_tensors(folder / WEIGHTS, tensors, {"card_sha256": card.digest(), "name": card.name})
-    card = msgspec.structs.replace(card, weights_sha256=digest)
-    with replacing(folder / CARD) as temporary:
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
-    return card
-
-
 def read_refinement(folder: Path) -> StoredRefinement:
     """Read a refinement and check that its files are those it was saved with.
 
@@ -98,11 +86,7 @@ def read_refinement(folder: Path) -> StoredRefinement:
     tensors, metadata = read_tensors(folder / WEIGHTS)
     if file_sha256(folder / WEIGHTS) != card.weights_sha256 or metadata.get("card_sha256") != card.digest():
         raise UnreadableFile(f"{folder}: card and weights are not those saved together. Fetch or train it again.")
-    weights = [
-        {name.removeprefix(f"{member}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{member}/")}
-        for member in card.members
-    ]
-    return StoredRefinement(card, tuple(weights))
+    return StoredRefinement(card, by_member(tensors, card.members))
 
 
 def shipped_refinements() -> dict[str, Path]:
