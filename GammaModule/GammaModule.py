@@ -1,14 +1,14 @@
 """The gamma module of 3D Slicer: gathers two doses and criteria, calls the comparison, shows the outcome."""
 
-import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
-from slicer.util import VTKObservationMixin
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
 import slicer
-from GammaModuleLib.panel.logic import CancelledError, GammaModuleLogic
+from GammaModuleLib.panel.logic import GammaModuleLogic
 from GammaModuleLib.panel.self_test import GammaModuleTest  # noqa: F401 - Slicer looks for it here
+from SlicerInTrEPIDLib.panel.interruptible import Interruptible
+from SlicerInTrEPIDLib.panel.parameter_widget import ParameterNodeWidget
 
 VERDICT_COLOURS = {"pass": "#1b7f4b", "investigate": "#8a6100", "act": "#b3261e"}
 
@@ -32,30 +32,20 @@ class GammaModule(ScriptedLoadableModule):
         )
 
 
-class GammaModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class GammaModuleWidget(Interruptible, ParameterNodeWidget):
     """The panel: it gathers, calls and shows; it computes nothing."""
-
-    def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-        self._running = self._cancelled = False
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
 
     def setup(self):
         """Build the panel once."""
         from GammaModuleLib.presets import CUSTOM, PRESETS
 
-        ScriptedLoadableModuleWidget.setup(self)
+        ParameterNodeWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/GammaModule.ui"))
         self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
         self.ui.presetBox.addItems([preset.name for preset in PRESETS] + [CUSTOM])
         self.logic = GammaModuleLogic()
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.ui.presetBox.connect("currentTextChanged(QString)", self.onPreset)
         self.ui.maskSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onMask)
         self.ui.maskSelector.connect("currentSegmentChanged(QString)", self.onMask)
@@ -63,55 +53,33 @@ class GammaModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
         self.ui.statisticsTable.connect("clicked(QModelIndex)", self.onRegion)
         self.showResult(None)
-        self.initializeParameterNode()
+        self.followScene()
 
     def cleanup(self):
         """Stop a computation under way and let go of the scene."""
-        self._cancelled = True
+        self.onCancel()
         self.removeObservers()
 
-    def enter(self):
-        """Take up the parameter node, which another scene may have brought."""
-        self.initializeParameterNode()
-
-    def exit(self):
-        """Stop following the parameter node."""
-        self.setParameterNode(None)
-
-    def onSceneStartClose(self, caller, event):
-        """Let go of nodes that are about to vanish."""
-        self.setParameterNode(None)
+    def forget(self):
+        """Stop a computation, whose nodes are about to vanish, and clear what was shown."""
+        self.onCancel()
         self.showResult(None)
 
-    def onSceneEndClose(self, caller, event):
-        """Start afresh if the panel is in view."""
-        if self.parent.isEntered:
-            self.initializeParameterNode()
-
-    def initializeParameterNode(self):
-        """Follow the scene's parameter node; with two doses in the scene, propose them."""
-        node = self.logic.getParameterNode()
-        self.logic.proposeDoses(node)
-        self.setParameterNode(node)
-
-    def setParameterNode(self, node):
-        """Connect widgets and node, after disconnecting the old one."""
-        if self._parameterNode:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameters)
-        self._parameterNode = node
+    def showParameters(self, node):
+        """Show these parameters; None while there are none."""
         if node:
-            self._parameterNodeGuiTag = node.connectGui(self.ui)
-            self.ui.maskSelector.setCurrentNode(node.segmentation)
-            self.ui.maskSelector.setCurrentSegmentID(node.segmentID)
-            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onParameters)
-            self.onParameters()
+            segmentation, segmentID = node.segmentation, node.segmentID  # onMask writes both after the first
+            self.ui.maskSelector.setCurrentNode(segmentation)
+            self.ui.maskSelector.setCurrentSegmentID(segmentID)
+        self.onParameters()
 
     def onParameters(self, caller=None, event=None):
         """Enable what can be done; a disabled button says every reason in its tooltip."""
         from GammaModuleLib.presets import name_of_criteria
 
         node = self._parameterNode
+        if not node:
+            return
         preset = name_of_criteria(node.dosePercent, node.distanceMm, node.cutoffPercent)
         if self.ui.presetBox.currentText != preset:
             wasBlocked = self.ui.presetBox.blockSignals(True)
@@ -145,41 +113,19 @@ class GammaModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNode.segmentID = self.ui.maskSelector.currentSegmentID()
 
     def onCompute(self):
-        """Run the comparison; events are processed at each step, so that Cancel works."""
-        with slicer.util.tryWithErrorDisplay(_("Could not compare the doses."), waitCursor=True):
-            from SlicerInTrEPIDLib.panel.packages import packages_ready
+        """Run the comparison."""
+        self.runInterruptibly(
+            self.compare,
+            failed=_("Could not compare the doses."),
+            requirements=self.resourcePath("requirements.txt"),
+        )
 
-            if not packages_ready(self.resourcePath("requirements.txt")):
-                return
-            self.setRunning(True)
-            try:
-                self.showResult(None)
-                self.ui.statusLabel.text = self.logic.startMessage()
-                slicer.app.processEvents()
-                self.showResult(self.logic.compute(slicer.mrmlScene, self._parameterNode, self.onProgress))
-            except CancelledError:
-                self.ui.statusLabel.text = _("Cancelled.")
-            finally:
-                self.setRunning(False)
-
-    def setRunning(self, running):
-        """Switch between computing and waiting for the user."""
-        self._running, self._cancelled = running, False
-        self.ui.progressBar.visible = running
-        self.ui.progressBar.value = 0
-        if self._parameterNode:
-            self.onParameters()
-
-    def onProgress(self, fraction):
-        """Show the fraction done and look whether the user wants to stop."""
-        self.ui.progressBar.value = round(100 * fraction)
+    def compare(self):
+        """Compare the doses and show the outcome."""
+        self.showResult(None)
+        self.ui.statusLabel.text = self.logic.startMessage()
         slicer.app.processEvents()
-        if self._cancelled:
-            raise CancelledError
-
-    def onCancel(self):
-        """Stop at the next step."""
-        self._cancelled = True
+        self.showResult(self.logic.compute(slicer.mrmlScene, self._parameterNode, self.onProgress))
 
     def showResult(self, comparison):
         """Show pass rate, verdict, table and histogram; None clears them."""

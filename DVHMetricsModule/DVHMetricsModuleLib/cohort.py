@@ -196,8 +196,9 @@ def open_patient(scene: Any, files: PatientFiles, name: str) -> tuple[dict[str, 
     from intrepid_rt.dicom_dose import read_dose
     from intrepid_rt.dicom_structures import read_structure_set
     from SlicerInTrEPIDLib.contents import Palette
+    from SlicerInTrEPIDLib.dose_nodes import DOSE_VOLUME
     from SlicerInTrEPIDLib.segmentation import add_segmentation
-    from SlicerInTrEPIDLib.volumes import add_grid, show
+    from SlicerInTrEPIDLib.volumes import add_grid, file_safe, show
 
     dose = read_dose(files.dose)
     nodes: dict[str, Any] = {}
@@ -208,13 +209,15 @@ def open_patient(scene: Any, files: PatientFiles, name: str) -> tuple[dict[str, 
     else:
         left_out.append("The images on which the structures were drawn were not imported.")
     nodes["dose"] = add_grid(scene, dose, f"{name} dose")
-    nodes["dose"].SetAttribute("DicomRtImport.DoseVolume", "1")
+    nodes["dose"].SetAttribute(DOSE_VOLUME, "1")
     maximum = float(dose.values.max()) or 1.0
     show(nodes["dose"], window=(0.0, 1.1 * maximum), colours=Palette(scene).dose, hide_below=0.05 * maximum)
     if files.structure_set is not None:
         structures = read_structure_set(files.structure_set)
         reference = nodes.get("CT", nodes["dose"])
         nodes["structures"], _, missing = add_segmentation(scene, structures, reference_volume=reference)
+        label = f" ({structures.label})" if structures.label else ""
+        nodes["structures"].SetName(file_safe(f"{name} structures{label}"))
         left_out += missing
     return nodes, left_out
 

@@ -16,7 +16,6 @@ from DVHMetricsModuleLib.outputs import (
     fill_results,
 )
 from DVHMetricsModuleLib.segments import samples_of_segment
-from GammaModuleLib.inputs import dose_unit, grid_of
 from intrepid_dvh.compute import dvh_of_samples
 from intrepid_dvh.constraint_grammar import parse_constraint
 from intrepid_dvh.constraints import Constraint, ConstraintResult, check_constraints, unmatched
@@ -28,6 +27,8 @@ from intrepid_dvh.structure_samples import BetweenPlanes, StructureSamples
 from intrepid_dvh.units import GY_PER_UNIT
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnsupportedGeometry, UnusableInput
 from intrepid_rt.grids import DoseGrid
+from SlicerInTrEPIDLib.dose_nodes import dose_unit, grid_of
+from SlicerInTrEPIDLib.hierarchy import place_beside
 from SlicerInTrEPIDLib.tables import DvhTables
 from SlicerInTrEPIDLib.volumes import LPS_TO_RAS
 
@@ -175,7 +176,8 @@ def _published(
     checked, lost = _checked(rows, settings)
     table = _companion(scene, metrics, CONSTRAINTS, "DVH constraints")
     fill_constraints(table, [(row.dose.GetName(), result) for row, result in checked])
-    _place(scene, rows[0].dose, [metrics, chart, results, table, *tables.tables])
+    for node in (metrics, chart, results, table, *tables.tables):
+        place_beside(scene, node, rows[0].dose)
     return Outcome(tuple(rows), tuple(checked), metrics, results, table, chart, tuple(left_out + lost))
 
 
@@ -223,14 +225,3 @@ def constraint_point(row: Row, result: ConstraintResult) -> tuple[float, float] 
     if volume_unit != "%":
         volume *= 100 / (row.dvh.structure_volume_cc or 1.0)
     return dose, 100 - volume if parsed.metric.letter in ("DC", "CV") else volume
-
-
-def _place(scene: Any, dose: Any, nodes: list[Any]) -> None:
-    """Put the nodes into the study of the dose, if it has one."""
-    tree = scene.GetSubjectHierarchyNode()
-    beside = tree.GetItemByDataNode(dose) if tree else 0
-    if not beside:
-        return
-    parent = tree.GetItemParent(beside)
-    for node in nodes:
-        tree.CreateItem(parent, node)

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import vtk
 
 from intrepid_dvh.constraints import ConstraintResult
 from intrepid_dvh.curve import DVH
 from intrepid_dvh.metrics import Metric
 from intrepid_rt.verification import DoseVolumeCurve, StructureResult
 from SlicerInTrEPIDLib.tables import DVH as RT_DVH
-from SlicerInTrEPIDLib.tables import DvhTables
+from SlicerInTrEPIDLib.tables import DvhTables, fill_table
 
 VERDICTS = {True: "met", False: "VIOLATED", None: "not evaluated"}
 RESULTS, CONSTRAINTS, CHART, MARK = (
@@ -45,12 +44,12 @@ def fill_results(node: Any, rows: Sequence[tuple[str, DVH, dict[str, Metric]]]) 
     for text in rows[0][2] if rows else ():
         unit = next((found[text].unit for _, _, found in rows if found[text].value is not None), "")
         columns[f"{text} [{unit}]" if unit else text] = [found[text].value for _, _, found in rows]
-    _fill(node, columns)
+    fill_table(node, columns)
 
 
 def fill_constraints(node: Any, results: Sequence[tuple[str, ConstraintResult]]) -> None:
     """Fill the table of constraints: dose volume name and result of each."""
-    _fill(
+    fill_table(
         node,
         {
             "Structure": [r.structure for _, r in results],
@@ -94,7 +93,7 @@ def set_mark(chart: Any, point: tuple[float, float] | None, label: str = "") -> 
     doses = chart.GetNthPlotSeriesNode(0).GetTableNode().GetTable().GetColumnByName("Dose")
     arms = np.array([(-1, 0), (1, 0), (0, 0), (0, -1), (0, 1)]) * (0.02 * doses.GetRange()[1], 3.0)
     cross = np.clip(np.array(point) + arms, 0.0, (np.inf, 100.0))
-    _fill(series.GetTableNode(), {"Dose": cross[:, 0].tolist(), "Volume": cross[:, 1].tolist()})
+    fill_table(series.GetTableNode(), {"Dose": cross[:, 0].tolist(), "Volume": cross[:, 1].tolist()})
     series.SetName(label)
     if not chart.HasPlotSeriesNodeID(series.GetID()):
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
@@ -119,20 +118,3 @@ def _referenced(node: Any, prefix: str) -> list[Any]:
     roles = [node.GetNthNodeReferenceRole(n) for n in range(node.GetNumberOfNodeReferenceRoles())]
     found = [node.GetNodeReference(role) for role in roles if role.startswith(prefix)]
     return [each for each in found if each is not None]
-
-
-def _fill(node: Any, columns: dict[str, list[Any]]) -> None:
-    """Replace a table's columns: numbers as numbers, None as NaN, all else as text."""
-    node.SetLocked(False)
-    node.RemoveAllColumns()
-    for title, values in columns.items():
-        is_text = any(isinstance(value, str) for value in values)
-        column = vtk.vtkStringArray() if is_text else vtk.vtkDoubleArray()
-        column.SetName(title)
-        for value in values:
-            column.InsertNextValue(str(value or "") if is_text else np.nan if value is None else float(value))
-        node.AddColumn(column)
-    # Else titles are row 0 of a table view. Slicer 5.10 has the setting under an older name.
-    titles_on_top = getattr(node, "SetUseColumnTitleAsColumnHeader", None) or node.SetUseColumnNameAsColumnHeader
-    titles_on_top(True)
-    node.SetLocked(True)

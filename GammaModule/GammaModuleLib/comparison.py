@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from GammaModuleLib.inputs import grid_of, reasons_against, segment_mask
-from GammaModuleLib.outputs import fill_gamma_volume, fill_histogram, fill_table, region_row
+from GammaModuleLib.inputs import reasons_against, segment_mask
+from GammaModuleLib.outputs import fill_gamma_volume, fill_histogram, fill_regions, region_row
 from intrepid_gamma import GammaResult, GammaSettings, gamma_indices
 from intrepid_rt.errors import InvalidSetting
+from SlicerInTrEPIDLib.dose_nodes import grid_of
 
 ROLES = ("statistics", "histogram", "chart")
 
@@ -67,7 +68,7 @@ def compare(
         _companion(scene, gamma_node, role, kind)
         for role, kind in zip(ROLES, ("vtkMRMLTableNode", "vtkMRMLTableNode", "vtkMRMLPlotChartNode"), strict=True)
     )
-    fill_table(statistics, _rows(scene, result, grid, reference, segmentation, segment_id))
+    fill_regions(statistics, _rows(scene, result, grid, reference, segmentation, segment_id))
     fill_histogram(scene, chart, histogram, result)
     return Comparison(result, gamma_node, statistics, histogram, chart)
 

@@ -9,35 +9,8 @@ from numpy.typing import NDArray
 import slicer
 from intrepid_gamma.distributions import paired
 from intrepid_rt.errors import InvalidSetting, UnusableInput
-from intrepid_rt.grids import Grid
+from SlicerInTrEPIDLib.dose_nodes import dose_unit, grid_of
 from SlicerInTrEPIDLib.volumes import read_volume
-
-
-def grid_of(node: Any) -> Grid:
-    """Return the grid of a volume node, its samples shared with the node.
-
-    Raises
-    ------
-    InvalidSetting
-        The node is empty, has several values per voxel, or stands under a transform.
-    """
-    image = node.GetImageData()
-    if image is None or not image.GetNumberOfPoints():
-        raise InvalidSetting(f"{node.GetName()} holds no image. Load it again, or choose another volume.")
-    if image.GetNumberOfScalarComponents() != 1:
-        raise InvalidSetting(f"{node.GetName()} has several values per voxel. Choose a dose volume.")
-    if node.GetParentTransformNode() is not None:
-        raise InvalidSetting(f"{node.GetName()} stands under a transform. Harden it (Data module) first.")
-    return Grid(*read_volume(node))
-
-
-def dose_unit(scene: Any, node: Any) -> str:
-    """Return the dose unit that SlicerRT keeps at the study of a volume, upper case ("GY"); empty if not stated."""
-    tree = scene.GetSubjectHierarchyNode()
-    item = tree.GetItemByDataNode(node) if tree else 0
-    return (
-        (tree.GetAttributeFromItemAncestor(item, "DicomRtImport.DoseUnitName", "Study") or "").upper() if item else ""
-    )
 
 
 def reasons_against(

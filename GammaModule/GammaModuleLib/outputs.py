@@ -10,6 +10,8 @@ from vtk.util.numpy_support import numpy_to_vtk
 from intrepid_gamma import GammaResult
 from intrepid_rt.grids import Grid
 from SlicerInTrEPIDLib.contents import GAMMA_STOPS, MAX_GAMMA_SHOWN, OURS
+from SlicerInTrEPIDLib.hierarchy import place_beside
+from SlicerInTrEPIDLib.tables import fill_table
 from SlicerInTrEPIDLib.volumes import LPS_TO_RAS, add_colours, colour_ramp, show
 
 COLOURS = "Gamma_ColorTable"  # the name of SlicerRT's own table
@@ -31,7 +33,7 @@ def fill_gamma_volume(scene: Any, node: Any, result: GammaResult, reference: Any
     node.SetAndObserveImageData(image)
     _describe(node, result, reference, evaluated)
     show(node, window=(0.0, MAX_GAMMA_SHOWN), colours=_colours(scene), hide_below=1e-6, interpolate=False)
-    _place_beside(scene, node, reference)
+    place_beside(scene, node, reference)
 
 
 def region_row(name: str, result: GammaResult, mask: NDArray | None, grid: Grid) -> dict[str, Any]:
@@ -56,22 +58,9 @@ def region_row(name: str, result: GammaResult, mask: NDArray | None, grid: Grid)
     }
 
 
-def fill_table(node: Any, rows: list[dict[str, Any]]) -> None:
-    """Replace the columns of a table node: numbers as numbers, what could not be computed as NaN, all else as text."""
-    while node.GetNumberOfColumns():
-        node.RemoveColumn(0)
-    for title in rows[0]:
-        values = [row[title] for row in rows]
-        is_text = any(isinstance(value, str) for value in values)
-        column = vtk.vtkStringArray() if is_text else vtk.vtkDoubleArray()
-        column.SetName(title)
-        for value in values:
-            column.InsertNextValue(value if is_text else np.nan if value is None else float(value))
-        node.AddColumn(column)
-    # Else titles are row 0 of a table view. Slicer 5.10 has the setting under an older name.
-    titles_on_top = getattr(node, "SetUseColumnTitleAsColumnHeader", None) or node.SetUseColumnNameAsColumnHeader
-    titles_on_top(True)
-    node.SetLocked(True)
+def fill_regions(node: Any, rows: list[dict[str, Any]]) -> None:
+    """Fill a table node with the rows of `region_row`."""
+    fill_table(node, {title: [row[title] for row in rows] for title in rows[0]})
 
 
 def fill_histogram(scene: Any, chart: Any, table: Any, result: GammaResult, *, n_bins: int = 40) -> None:
@@ -80,12 +69,8 @@ def fill_histogram(scene: Any, chart: Any, table: Any, result: GammaResult, *, n
     edges = np.linspace(0.0, top, n_bins + 1)
     counts = result.histogram(edges)
     # Two rows per bin, at its edges, make steps of a line.
-    rows = [
-        {"Gamma": edge, "Points": count}
-        for n, count in enumerate(counts.tolist())
-        for edge in edges[n : n + 2].tolist()
-    ]
-    fill_table(table, rows)
+    steps = {"Gamma": np.repeat(edges, 2)[1:-1].tolist(), "Points": np.repeat(counts, 2).tolist()}
+    fill_table(table, steps)
     series = chart.GetNthPlotSeriesNode(0) or scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", "Points per gamma")
     series.SetAndObserveTableNodeID(table.GetID())
     series.SetXColumnName("Gamma")
@@ -124,17 +109,3 @@ def _describe(node: Any, result: GammaResult, reference: Any, evaluated: Any) ->
 
 def _colours(scene: Any) -> Any:
     return scene.GetFirstNode(COLOURS, "vtkMRMLColorTableNode") or add_colours(scene, COLOURS, colour_ramp(GAMMA_STOPS))
-
-
-def _place_beside(scene: Any, node: Any, neighbour: Any) -> None:
-    """Put a node into the study of another one, if that has one."""
-    tree = scene.GetSubjectHierarchyNode()
-    beside = tree.GetItemByDataNode(neighbour) if tree else 0
-    if not beside:
-        return
-    parent = tree.GetItemParent(beside)
-    item = tree.GetItemByDataNode(node)
-    if item:
-        tree.SetItemParent(item, parent)
-    else:
-        tree.CreateItem(parent, node)

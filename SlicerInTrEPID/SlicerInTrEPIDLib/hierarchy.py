@@ -80,5 +80,19 @@ class Hierarchy:
                 self.tree.SetItemAttribute(item, name, value)
 
 
+def place_beside(scene: Any, node: Any, neighbour: Any) -> None:
+    """Put a node into the study of another one; nothing happens if that stands in none."""
+    tree = scene.GetSubjectHierarchyNode()
+    beside = tree.GetItemByDataNode(neighbour) if tree else 0
+    if not beside:
+        return
+    parent = tree.GetItemParent(beside)
+    item = tree.GetItemByDataNode(node)
+    if item:
+        tree.SetItemParent(item, parent)
+    else:
+        tree.CreateItem(parent, node)
+
+
 def _new_tree(scene: Any) -> Any:
     return scene.AddNewNodeByClass("vtkMRMLSubjectHierarchyNode", "SubjectHierarchy")

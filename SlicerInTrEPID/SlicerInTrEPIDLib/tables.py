@@ -13,11 +13,23 @@ DVH = "DoseVolumeHistogram."
 
 
 def add_table(scene: Any, name: str, columns: dict[str, Sequence]) -> Any:
-    """Add a table node: columns of numbers stay numbers, None becomes NaN; all else becomes text."""
+    """Add a table node: columns of numbers stay numbers, None becomes NaN; all else becomes text, None empty."""
     node = scene.AddNewNodeByClass("vtkMRMLTableNode", file_safe(name))
     for title, values in columns.items():
         node.AddColumn(_column(title, values))
     return node
+
+
+def fill_table(node: Any, columns: dict[str, Sequence]) -> None:
+    """Replace the columns of a table node by such as `add_table` makes, for reading only, their titles above them."""
+    node.SetLocked(False)
+    node.RemoveAllColumns()
+    for title, values in columns.items():
+        node.AddColumn(_column(title, values))
+    # Else titles are row 0 of a table view. Slicer 5.10 has the setting under an older name.
+    titles_on_top = getattr(node, "SetUseColumnTitleAsColumnHeader", None) or node.SetUseColumnNameAsColumnHeader
+    titles_on_top(True)
+    node.SetLocked(True)
 
 
 def _column(title: str, values: Sequence) -> Any:
@@ -25,8 +37,12 @@ def _column(title: str, values: Sequence) -> Any:
     column = vtk.vtkDoubleArray() if is_number else vtk.vtkStringArray()
     column.SetName(title)
     for value in values:
-        column.InsertNextValue(float("nan" if value is None else value) if is_number else str(value))
+        column.InsertNextValue(float("nan" if value is None else value) if is_number else _words(value))
     return column
+
+
+def _words(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 class DvhTables:

@@ -30,6 +30,11 @@ def set_views(scene: Any, isocentre_lps_mm: NDArray, *, background: Any, foregro
     layout.SetViewArrangement(layout.SlicerLayoutFourUpPlotView)
 
 
+def plot_view(scene: Any, tag: str) -> Any:
+    """Return the view node of a panel's own chart, made at first need."""
+    return scene.GetSingletonNode(tag, "vtkMRMLPlotViewNode") or _add_singleton(scene, "vtkMRMLPlotViewNode", tag)
+
+
 def _add_singleton(scene: Any, class_name: str, tag: str) -> Any:
     # Made by the scene, a node starts from the scene's defaults (orientations); Slicer merges equal tags on opening.
     node = scene.CreateNodeByClass(class_name)

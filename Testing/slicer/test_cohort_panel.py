@@ -51,6 +51,7 @@ def test_a_patient_is_opened(filled):
         assert set(nodes) == {"CT", "dose", "structures"}
         assert left_out == []
         assert nodes["structures"].GetSegmentation().GetNumberOfSegments() == 6
+        assert nodes["structures"].GetName().startswith(f"{name} structures")
         assert nodes["CT"].GetImageData().GetDimensions()[2] > 10
         assert nodes["dose"].GetAttribute("DicomRtImport.DoseVolume") == "1"
     with pytest.raises(MissingObject, match="nothing to open"):

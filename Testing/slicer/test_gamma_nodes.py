@@ -6,10 +6,11 @@ import pytest
 pytest.importorskip("slicer")
 
 from GammaModuleLib.comparison import compare
-from GammaModuleLib.inputs import dose_unit, reasons_against, segment_mask
+from GammaModuleLib.inputs import reasons_against, segment_mask
 from intrepid_gamma import GammaSettings, gamma_index
 from intrepid_rt.errors import InvalidSetting
 from intrepid_rt.grids import Grid, affine_from_axes
+from SlicerInTrEPIDLib.dose_nodes import dose_unit
 from SlicerInTrEPIDLib.headless import headless_scene
 from SlicerInTrEPIDLib.volumes import add_grid, read_volume
 

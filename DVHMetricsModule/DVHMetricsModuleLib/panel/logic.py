@@ -16,13 +16,11 @@ class DVHMetricsModuleLogic(ScriptedLoadableModuleLogic):
         """Return the scene's parameters, typed."""
         return DVHMetricsModuleParameterNode(super().getParameterNode())
 
-    def proposeNodes(self, parameters):
+    def propose(self, parameters):
         """Propose the only dose and segmentation of a scene; of two doses the plan is the one compared with."""
-        doses = [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if node.GetAttribute("DicomRtImport.DoseVolume") is not None
-        ]
+        from SlicerInTrEPIDLib.dose_nodes import dose_volumes
+
+        doses = dose_volumes(slicer.mrmlScene)
         segmentations = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
         if parameters.doseVolume is None and parameters.comparedVolume is None and 1 <= len(doses) <= 2:
             doses.sort(key=lambda node: "plan" in node.GetName().lower())
@@ -187,11 +185,6 @@ class DVHMetricsModuleLogic(ScriptedLoadableModuleLogic):
 
     def chartView(self):
         """Return the view node of the panel's chart."""
-        view = slicer.mrmlScene.GetSingletonNode("InTrEPIDDVH", "vtkMRMLPlotViewNode")
-        if view is None:
-            view = slicer.mrmlScene.CreateNodeByClass("vtkMRMLPlotViewNode")
-            view.UnRegister(None)
-            view.SetSingletonTag("InTrEPIDDVH")
-            view.SetName("DVHView")
-            view = slicer.mrmlScene.AddNode(view)
-        return view
+        from SlicerInTrEPIDLib.views import plot_view
+
+        return plot_view(slicer.mrmlScene, "InTrEPIDDVH")

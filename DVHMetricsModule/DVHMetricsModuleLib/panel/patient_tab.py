@@ -5,22 +5,19 @@ import qt
 from slicer.i18n import tr as _
 
 import slicer
+from SlicerInTrEPIDLib.panel.interruptible import Interruptible
 
 VERDICT_COLOURS = {True: "#d5eedd", False: "#f8d7d4", None: "#f3e6c0"}
 
 
-class CancelledError(Exception):
-    """The user stopped the computation."""
-
-
-class PatientTab:
+class PatientTab(Interruptible):
     """The form ``root`` with its widgets ``ui``; it follows the parameter node given to :meth:`follow`."""
 
     def __init__(self, root, logic, requirements):
         self.root, self.logic = root, logic
         self._requirements = requirements
         self._parameters = self._outcome = None
-        self._running = self._cancelled = self._filling = False
+        self._filling = False
         self.ui = ui = slicer.util.childWidgetVariables(root)
         root.setMRMLScene(slicer.mrmlScene)
         kinds = ctk.ctkPathLineEdit
@@ -48,12 +45,13 @@ class PatientTab:
     def follow(self, parameters):
         """Show these parameters from now on; None while there are none."""
         self._parameters = parameters
-        if parameters:
-            self.onParameters()
+        self.onParameters()
 
     def onParameters(self):
         """Enable what can be done; a disabled button says every reason in its tooltip."""
         node = self._parameters
+        if not node:
+            return
         self.fillSegmentList()
         metrics, models = self.logic.problemsOfMetrics(node.metrics), self.logic.problemsOfModels(node.modelParameters)
         for problemLabel, problems in ((self.ui.metricsProblemLabel, metrics), (self.ui.modelProblemLabel, models)):
@@ -102,40 +100,15 @@ class PatientTab:
             self.ui.statusLabel.text = self.logic.readPlan(self._parameters)
 
     def onCompute(self):
-        """Run the computation; events are processed at each structure, so that Cancel works."""
-        with slicer.util.tryWithErrorDisplay(_("Could not compute the histograms."), waitCursor=True):
-            from SlicerInTrEPIDLib.panel.packages import packages_ready
+        """Run the computation."""
+        self.runInterruptibly(
+            self.compute, failed=_("Could not compute the histograms."), requirements=self._requirements
+        )
 
-            if not packages_ready(self._requirements):
-                return
-            self.setRunning(True)
-            try:
-                self.showOutcome(None)
-                self.showOutcome(self.logic.compute(slicer.mrmlScene, self._parameters, self.onProgress))
-            except CancelledError:
-                self.ui.statusLabel.text = _("Cancelled.")
-            finally:
-                self.setRunning(False)
-
-    def setRunning(self, running):
-        """Switch between computing and waiting for the user."""
-        self._running, self._cancelled = running, False
-        self.ui.progressBar.visible = running
-        self.ui.progressBar.value = 0
-        if self._parameters:
-            self.onParameters()
-
-    def onProgress(self, fraction, structure):
-        """Show how far it is and look whether the user wants to stop."""
-        self.ui.progressBar.value = round(100 * fraction)
-        self.ui.statusLabel.text = structure
-        slicer.app.processEvents()
-        if self._cancelled:
-            raise CancelledError
-
-    def onCancel(self):
-        """Stop at the next structure."""
-        self._cancelled = True
+    def compute(self):
+        """Compute the histograms and show the outcome."""
+        self.showOutcome(None)
+        self.showOutcome(self.logic.compute(slicer.mrmlScene, self._parameters, self.onProgress))
 
     def showOutcome(self, outcome):
         """Show chart, numbers and verdicts; None clears them."""

@@ -7,7 +7,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 import slicer
 from DVHMetricsModuleLib.panel.logic import DVHMetricsModuleLogic
-from DVHMetricsModuleLib.panel.patient_tab import CancelledError
+from SlicerInTrEPIDLib.panel.interruptible import CancelledError
 
 
 class DVHMetricsModuleTest(ScriptedLoadableModuleTest):

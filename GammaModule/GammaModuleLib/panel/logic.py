@@ -9,10 +9,6 @@ import slicer
 from GammaModuleLib.panel.parameters import GammaModuleParameterNode
 
 
-class CancelledError(Exception):
-    """The user stopped the computation."""
-
-
 class GammaModuleLogic(ScriptedLoadableModuleLogic):
     """Parameters to a comparison and back; everything it does works without a panel."""
 
@@ -20,13 +16,11 @@ class GammaModuleLogic(ScriptedLoadableModuleLogic):
         """Return the scene's parameters, typed."""
         return GammaModuleParameterNode(super().getParameterNode())
 
-    def proposeDoses(self, parameters):
+    def propose(self, parameters):
         """Propose the only two dose volumes of a scene, as reference the one whose name speaks of a plan."""
-        doses = [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if node.GetAttribute("DicomRtImport.DoseVolume") is not None
-        ]
+        from SlicerInTrEPIDLib.dose_nodes import dose_volumes
+
+        doses = dose_volumes(slicer.mrmlScene)
         if len(doses) == 2 and parameters.referenceVolume is None and parameters.evaluatedVolume is None:
             doses.sort(key=lambda node: "plan" not in node.GetName().lower())
             parameters.referenceVolume, parameters.evaluatedVolume = doses
@@ -114,14 +108,9 @@ class GammaModuleLogic(ScriptedLoadableModuleLogic):
 
     def histogramView(self):
         """Return the view node of the panel's chart."""
-        view = slicer.mrmlScene.GetSingletonNode("InTrEPIDGamma", "vtkMRMLPlotViewNode")
-        if view is None:
-            view = slicer.mrmlScene.CreateNodeByClass("vtkMRMLPlotViewNode")
-            view.UnRegister(None)
-            view.SetSingletonTag("InTrEPIDGamma")
-            view.SetName("GammaHistogramView")
-            view = slicer.mrmlScene.AddNode(view)
-        return view
+        from SlicerInTrEPIDLib.views import plot_view
+
+        return plot_view(slicer.mrmlScene, "InTrEPIDGamma")
 
     def jumpToWorst(self, table, row):
         """Centre the slice views on the worst point of a table row; a region without points has none."""

@@ -4,7 +4,8 @@ import vtk
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 import slicer
-from GammaModuleLib.panel.logic import CancelledError, GammaModuleLogic
+from GammaModuleLib.panel.logic import GammaModuleLogic
+from SlicerInTrEPIDLib.panel.interruptible import CancelledError
 
 
 class GammaModuleTest(ScriptedLoadableModuleTest):
@@ -60,6 +61,7 @@ class GammaModuleTest(ScriptedLoadableModuleTest):
         reference, evaluated = self.addGradients()
         segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
         segmentation.SetReferenceImageGeometryParameterFromVolumeNode(reference)
+        segmentation.GetSegmentation().AddEmptySegment("Before", "Before")
         segmentID = segmentation.GetSegmentation().AddEmptySegment("PTV", "PTV")
         voxels = np.zeros((10, 12, 24), np.uint8)
         voxels[2:6, 3:7, 8:13] = 1
@@ -69,6 +71,12 @@ class GammaModuleTest(ScriptedLoadableModuleTest):
         comparison = GammaModuleLogic().compute(slicer.mrmlScene, parameters)
         assert comparison.result.n_points == voxels.sum()
         assert comparison.statistics.GetTable().GetValueByName(0, "Region").ToString() == "PTV"
+        # A panel that showed something else takes the mask over as it is.
+        widget = slicer.util.getModuleWidget("GammaModule")
+        widget.setParameterNode(None)
+        widget.ui.maskSelector.setCurrentNode(None)
+        widget.setParameterNode(parameters)
+        assert parameters.segmentID == widget.ui.maskSelector.currentSegmentID() == segmentID
 
     def test_reasons(self):
         """Each wrong choice says what to change."""

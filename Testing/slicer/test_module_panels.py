@@ -1,4 +1,4 @@
-"""The panel's .ui without Slicer: it loads in Qt, its names fit the code, it renders."""
+"""The forms of the Gamma and the DVH module without Slicer: they load in Qt, their names fit the code, they render."""
 
 import ast
 import os
@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
-MODULE = Path(__file__).parents[2] / "GammaModule"
-UI = MODULE / "Resources" / "UI" / "GammaModule.ui"
-CODE = (MODULE / "GammaModule.py").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT / "SlicerInTrEPID" / "SlicerInTrEPIDLib" / "panel" / "interruptible.py"
+# Per module: the file that uses the form, and the parameters that no widget can follow by itself.
+MODULES = {
+    "GammaModule": ("GammaModule.py", {"segmentation", "segmentID"}),  # a segment selector connects to no parameter
+    "DVHMetricsModule": ("DVHMetricsModuleLib/panel/patient_tab.py", {"skippedSegmentIDs", "metricsTable"}),
+}
 
 # In a process of its own: a Qt application cannot be undone, and without a graphics library it ends the process.
 RENDER = """
@@ -41,50 +45,59 @@ print(len(panel.findChildren(QWidget)), len(colours))
 """
 
 
-@pytest.fixture(scope="module")
-def tree():
-    return ElementTree.parse(UI).getroot()
+@pytest.fixture(scope="module", params=MODULES)
+def module(request):
+    return request.param
 
 
-def parameters():
+def form(module: str) -> Path:
+    return ROOT / module / "Resources" / "UI" / f"{module}.ui"
+
+
+@pytest.fixture
+def tree(module):
+    return ElementTree.parse(form(module)).getroot()
+
+
+def parameters(module: str) -> set[str]:
     """Names of the parameter node's fields."""
-    tree = ast.parse((MODULE / "GammaModuleLib" / "panel" / "parameters.py").read_text(encoding="utf-8"))
+    file = ROOT / module / f"{module}Lib" / "panel" / "parameters.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     node = next(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name.endswith("ParameterNode"))
     return {field.target.id for field in node.body if isinstance(field, ast.AnnAssign)}
 
 
-def test_every_widget_that_the_code_uses_is_in_the_panel(tree):
-    used = set(re.findall(r"\bui\.(\w+)", CODE))
+def test_every_widget_that_the_code_uses_is_in_the_panel(module, tree):
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / module / MODULES[module][0], SHARED))
+    used = set(re.findall(r"\bui\.(\w+)", code))
     names = {widget.get("name") for widget in tree.iter("widget")}
     assert len(used) > 10
     assert used <= names
 
 
-def test_every_parameter_name_is_a_parameter(tree):
+def test_every_parameter_name_is_a_parameter(module, tree):
     named = {p.findtext("string") for p in tree.iter("property") if p.get("name") == "SlicerParameterName"}
-    by_hand = {"segmentation", "segmentID"}  # the segment selector has no connection of its own
-    assert named == parameters() - by_hand
+    assert named == parameters(module) - MODULES[module][1]
 
 
-def test_every_node_widget_follows_the_scene(tree):
+def test_every_node_widget_follows_the_scene(module, tree):
     following = {c.findtext("receiver") for c in tree.iter("connection") if "mrmlSceneChanged" in c.findtext("signal")}
-    assert following == {w.get("name") for w in tree.iter("widget") if w.get("class").startswith("qMRML")} - {
-        "GammaModule"
-    }
+    assert following == {w.get("name") for w in tree.iter("widget") if w.get("class").startswith("qMRML")} - {module}
 
 
 def test_every_input_has_a_tool_tip(tree):
-    inputs = ("qMRMLNodeComboBox", "qMRMLSegmentSelectorWidget", "QDoubleSpinBox", "QComboBox", "QCheckBox")
+    inputs = ("qMRMLNodeComboBox", "qMRMLSegmentSelectorWidget", "ctkPathLineEdit", "QLineEdit", "QDoubleSpinBox",
+              "QSpinBox", "QComboBox", "QCheckBox")  # fmt: skip
     for widget in tree.iter("widget"):
         if widget.get("class") in inputs:
             assert [p for p in widget.findall("property") if p.get("name") == "toolTip"], widget.get("name")
 
 
-def test_the_panel_renders():
+def test_the_panel_renders(module):
     pytest.importorskip("PySide6")
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run(
-        [sys.executable, "-c", RENDER, str(UI)], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", RENDER, str(form(module))], capture_output=True, text=True, env=environment, check=False
     )
     if "cannot open shared object file" in done.stderr:
         pytest.skip(f"Qt cannot start: {done.stderr.strip().splitlines()[-1]}")
