@@ -45,8 +45,10 @@ print(len(panel.findChildren(QWidget)), len(colours))
 """
 
 
+# Not "module": the wheel takes this folder, whose name is "slicer", for a part of itself, and reads its names into a
+# loop over a variable of that name.
 @pytest.fixture(scope="module", params=MODULES)
-def module(request):
+def module_name(request):
     return request.param
 
 
@@ -55,8 +57,8 @@ def form(module: str) -> Path:
 
 
 @pytest.fixture
-def tree(module):
-    return ElementTree.parse(form(module)).getroot()
+def tree(module_name):
+    return ElementTree.parse(form(module_name)).getroot()
 
 
 def parameters(module: str) -> set[str]:
@@ -67,22 +69,24 @@ def parameters(module: str) -> set[str]:
     return {field.target.id for field in node.body if isinstance(field, ast.AnnAssign)}
 
 
-def test_every_widget_that_the_code_uses_is_in_the_panel(module, tree):
-    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / module / MODULES[module][0], SHARED))
+def test_every_widget_that_the_code_uses_is_in_the_panel(module_name, tree):
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / module_name / MODULES[module_name][0], SHARED))
     used = set(re.findall(r"\bui\.(\w+)", code))
     names = {widget.get("name") for widget in tree.iter("widget")}
     assert len(used) > 10
     assert used <= names
 
 
-def test_every_parameter_name_is_a_parameter(module, tree):
+def test_every_parameter_name_is_a_parameter(module_name, tree):
     named = {p.findtext("string") for p in tree.iter("property") if p.get("name") == "SlicerParameterName"}
-    assert named == parameters(module) - MODULES[module][1]
+    assert named == parameters(module_name) - MODULES[module_name][1]
 
 
-def test_every_node_widget_follows_the_scene(module, tree):
+def test_every_node_widget_follows_the_scene(module_name, tree):
     following = {c.findtext("receiver") for c in tree.iter("connection") if "mrmlSceneChanged" in c.findtext("signal")}
-    assert following == {w.get("name") for w in tree.iter("widget") if w.get("class").startswith("qMRML")} - {module}
+    assert following == {w.get("name") for w in tree.iter("widget") if w.get("class").startswith("qMRML")} - {
+        module_name
+    }
 
 
 def test_every_input_has_a_tool_tip(tree):
@@ -93,11 +97,15 @@ def test_every_input_has_a_tool_tip(tree):
             assert [p for p in widget.findall("property") if p.get("name") == "toolTip"], widget.get("name")
 
 
-def test_the_panel_renders(module):
+def test_the_panel_renders(module_name):
     pytest.importorskip("PySide6")
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run(
-        [sys.executable, "-c", RENDER, str(form(module))], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", RENDER, str(form(module_name))],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     if "cannot open shared object file" in done.stderr:
         pytest.skip(f"Qt cannot start: {done.stderr.strip().splitlines()[-1]}")
