@@ -56,6 +56,8 @@ class AnatomyQuality:
         Median absolute HU difference inside the patient before and after registration.
     curve : str
         The calibration that turned HU into density.
+    outside_cc : float
+        Volume of the planned outline that the image does not show.
     completed_cc : float
         Volume of the patient that was taken from the planning CT because the image does not show it.
     doubts : tuple of str

@@ -45,6 +45,7 @@ class _WholeFile(io.BufferedReader):
         self.cut_short = False
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read at most ``size`` bytes, all if it is negative or None."""
         if size is None or size < 0:
             return super().read(size)
         data = super().read(min(size, max(self._size - self.tell(), 0)))
@@ -232,8 +233,16 @@ def number(dataset: Dataset, keyword: str) -> float | None:
 
 
 def integer(dataset: Dataset, keyword: str) -> int | None:
-    """Single integer of an element, None if absent or empty."""
+    """Single integer of an element, None if absent or empty.
+
+    Raises
+    ------
+    UnreadableFile
+        The element holds several numbers, or one with a fraction.
+    """
     found = number(dataset, keyword)
+    if found is not None and found != int(found):
+        raise UnreadableFile(f"{label(dataset)}: {keyword} is {found:g}; expected a whole number. Export it again.")
     return None if found is None else int(found)
 
 

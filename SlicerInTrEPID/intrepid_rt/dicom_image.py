@@ -105,10 +105,11 @@ def _acquired(dataset: Dataset) -> datetime | None:
 
 
 def _meterset_mu(dataset: Dataset) -> float | None:
-    """Monitor units of all exposures together, None if not stated or not in MU."""
+    """Monitor units of all exposures together, None if one does not state them or not in MU."""
     stated = [number(item, "MetersetExposure") for item in items(dataset, "ExposureSequence")]
     known = [meterset for meterset in stated if meterset is not None]
-    return sum(known) if known and text(dataset, "PrimaryDosimeterUnit").upper() in ("MU", "") else None
+    is_whole = bool(known) and len(known) == len(stated)
+    return sum(known) if is_whole and text(dataset, "PrimaryDosimeterUnit").upper() in ("MU", "") else None
 
 
 def portal_geometry(dataset: Dataset) -> PortalGeometry:
@@ -170,6 +171,8 @@ def _first_pixel(dataset: Dataset, per_column: NDArray, per_row: NDArray, notes:
     position = decimals(dataset, "RTImagePosition")
     if len(position) == 2:
         return position
+    if len(position):
+        raise UnsupportedGeometry(f"{label(dataset)}: RTImagePosition holds {len(position)} numbers; expected 2.")
     rows, columns = integer(dataset, "Rows"), integer(dataset, "Columns")
     if not rows or not columns:
         raise MissingObject(f"{label(dataset)} lacks Rows or Columns. Export it again.")

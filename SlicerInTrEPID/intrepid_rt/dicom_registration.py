@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from intrepid_rt.dicom_file import collecting, decimals, items, label, read_dataset, text
-from intrepid_rt.errors import UnreadableFile, UnsupportedGeometry
+from intrepid_rt.errors import AmbiguousInput, UnreadableFile, UnsupportedGeometry
 from intrepid_rt.registration.rigid_transform import is_rigid
 
 
@@ -23,6 +23,8 @@ def registered_frames(path: str | Path) -> dict[str, NDArray]:
         Not a REG object, a frame without a matrix, or a matrix without sixteen numbers.
     UnsupportedGeometry
         A matrix that is not rigid.
+    AmbiguousInput
+        Two different motions of one frame.
     """
     # What the parser remarks is not kept: matrices are checked number by number, and frames link by equal UIDs or not.
     with collecting([]):
@@ -43,6 +45,8 @@ def _frames(dataset: Dataset) -> dict[str, NDArray]:
         for one in steps:
             matrix = _matrix(one, dataset) @ matrix
         uid = text(item, "FrameOfReferenceUID")
+        if not np.allclose(frames.get(uid, matrix), matrix, atol=1e-6):
+            raise AmbiguousInput(f"{label(dataset)} gives two motions for frame of reference {uid}. Export it again.")
         if uid:
             frames[uid] = matrix
     return frames
@@ -66,7 +70,10 @@ def _matrix(item: Dataset, dataset: Dataset) -> NDArray:
 
 
 def motion_between(path: str | Path, from_frame: str, to_frame: str) -> NDArray | None:
-    """Return the matrix (4, 4) from points of one frame to those of another, None if the object does not link them."""
+    """Return the matrix (4, 4) from points of one frame to those of another, None if the object does not link them.
+
+    LPS mm. Raises what `registered_frames` raises.
+    """
     frames = registered_frames(path)
     if from_frame not in frames or to_frame not in frames:
         return None

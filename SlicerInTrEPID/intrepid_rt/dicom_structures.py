@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from intrepid_rt.dicom_file import Source, collecting, decimals, integer, items, label, read_dataset, text
-from intrepid_rt.errors import FrameOfReferenceMismatch, UnreadableFile
+from intrepid_rt.errors import AmbiguousInput, FrameOfReferenceMismatch, UnreadableFile
 from intrepid_rt.structures import Structure, StructureSet
 
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "")
@@ -29,19 +29,22 @@ def read_structure_set(source: Source) -> StructureSet:
     ------
     UnreadableFile
         Not an RTSTRUCT, cut short, or a contour whose numbers do not form points.
+    AmbiguousInput
+        Two ROIs or two sets of contours of one number: which belongs to which would be a guess.
     FrameOfReferenceMismatch
         Its ROIs lie in different frames of reference.
     """
     notes: list[str] = []
     with collecting(notes):
         dataset = read_dataset(source, modality="RTSTRUCT")
-        contours = {integer(item, "ReferencedROINumber"): item for item in items(dataset, "ROIContourSequence")}
+        rois, drawn = items(dataset, "StructureSetROISequence"), items(dataset, "ROIContourSequence")
+        _refuse_repeats(dataset, [integer(roi, "ROINumber") for roi in rois])
+        _refuse_repeats(dataset, [integer(item, "ReferencedROINumber") for item in drawn])
+        contours = {integer(item, "ReferencedROINumber"): item for item in drawn}
         observations = {
             integer(item, "ReferencedROINumber"): item for item in items(dataset, "RTROIObservationsSequence")
         }
-        structures = tuple(
-            _structure(dataset, roi, contours, observations, notes) for roi in items(dataset, "StructureSetROISequence")
-        )
+        structures = tuple(_structure(dataset, roi, contours, observations, notes) for roi in rois)
         _note_names(structures, notes)
         strays = set(contours) - {structure.number for structure in structures}
         if strays:
@@ -54,6 +57,12 @@ def read_structure_set(source: Source) -> StructureSet:
             referenced_ct_series_uid=referenced_ct_series_uid(dataset),
             notes=tuple(notes),
         )
+
+
+def _refuse_repeats(dataset: Dataset, numbers: list[int | None]) -> None:
+    twice = [number for number, count in Counter(numbers).items() if count > 1 and number is not None]
+    if twice:
+        raise AmbiguousInput(f"{label(dataset)} holds ROI number {twice[0]} twice. Export the structures again.")
 
 
 def referenced_ct_series_uid(dataset: Dataset) -> str:

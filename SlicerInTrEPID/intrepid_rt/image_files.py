@@ -20,7 +20,10 @@ SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 
 
 def read_dose_file(path: str | Path) -> DoseGrid:
-    """Read a dose in Gy from an RTDOSE, NRRD, NIfTI or MetaImage file; only RTDOSE states its unit and is checked."""
+    """Read a dose in Gy from an RTDOSE, NRRD, NIfTI or MetaImage file; only RTDOSE states its unit and is checked.
+
+    Raises what `read_dose_object` and `read_image` raise.
+    """
     if is_dicom(path):
         return read_dose(path)
     grid = read_image(path)
@@ -136,7 +139,13 @@ def dimensions_of(path: str | Path) -> int:
 
 
 def is_dicom(path: str | Path) -> bool:
-    """Whether a file is DICOM: by its preamble, or by its name if that is missing."""
+    """Whether a file is DICOM: by its preamble, or by its name if that is missing.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no such file.
+    """
     path = Path(path)
     if path.name.lower().endswith(SUFFIXES):
         return False

@@ -50,7 +50,7 @@ def scan(folder: str | Path) -> list[Study]:
     Raises
     ------
     MissingObject
-        The folder does not exist or holds no file, or no DICOM object of radiotherapy or CT.
+        The folder does not exist or holds no file, or no DICOM object.
     """
     folder = Path(folder)
     paths = entries_below(folder)
@@ -66,7 +66,7 @@ def scan_files(paths: list[Path], *, place: str) -> list[Study]:
     Raises
     ------
     MissingObject
-        None is a DICOM object of radiotherapy or CT; the message names ``place``.
+        None is a DICOM object; the message names ``place``.
     """
     patients: dict[str, _Found] = defaultdict(_Found)
     raw, paths = _raw_frames(paths)

@@ -100,6 +100,9 @@ class StructureSet:
 
     @property
     def external(self) -> Structure | None:
-        """The patient outline: the structure of interpreted type EXTERNAL, else the one named BODY or EXTERNAL."""
+        """The patient outline: the structure of interpreted type EXTERNAL, else the one named BODY or EXTERNAL.
+
+        Raises `AmbiguousInput` as `named` does.
+        """
         typed = next((s for s in self.structures if s.interpreted_type == "EXTERNAL" and not s.is_empty), None)
         return typed or self.named("BODY") or self.named("EXTERNAL")

@@ -114,6 +114,7 @@ def test_the_command_by_dicomweb(orthanc, tmp_path, capsys):
     assert run(["send", str(folder), "--web", f"http://127.0.0.1:{free_port()}", "--attempts", "1"]) == 2
 
 
-def test_patients_do_not_travel_unencrypted():
+@pytest.mark.parametrize("host", ["archive.example", "localhost.archive.example", "127.0.0.1.archive.example:80"])
+def test_patients_do_not_travel_unencrypted(host):
     with pytest.raises(InvalidSetting, match="expected https"):
-        WebPeer("http://archive.example/dicom-web")
+        WebPeer(f"http://{host}/dicom-web")

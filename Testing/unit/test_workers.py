@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -28,6 +29,22 @@ def test_process_that_dies_fails_its_task_only():
     assert len(outcomes) == len(found) == 8
     assert "died" in found.pop(5).reason
     assert found == {n: n * n for n in (4, 6, 7, 8, 9, 10, 11)}
+
+
+def dies_later(n):
+    if n == 1:
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+def test_no_task_is_lost_when_a_process_dies_while_a_result_is_being_stored():
+    found = []
+    for outcome in run_tasks(dies_later, iter(range(12)), processes=2):
+        if not found:
+            time.sleep(2.0)  # a slow database
+        found.append(outcome.task)
+    assert sorted(found) == list(range(12))
 
 
 def test_tasks_are_taken_only_as_they_are_needed():

@@ -62,7 +62,10 @@ def _run_pool(
     try:
         while True:
             for task in islice(tasks, 2 * processes - len(under_way)):
-                under_way[pool.submit(attempt, function, task)] = task
+                try:
+                    under_way[pool.submit(attempt, function, task)] = task
+                except BrokenProcessPool:  # a process died while the caller worked on an outcome
+                    return [*under_way.values(), task]
             if not under_way:
                 return []
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)

@@ -31,6 +31,7 @@ class _Answer:
         self.not_kept: tuple[str, ...] = ()
 
     def handle(self, event: Any) -> tuple[int, None]:
+        """Take the report of this transaction; returns DIMSE status and no reply."""
         report = event.event_information
         if str(report.get("TransactionUID", "")) != self.transaction:
             return 0x0110, None  # processing failure: not ours
@@ -67,8 +68,10 @@ def commit(peer: Peer, parcels: Sequence[Parcel], *, listen_port: int = 0, wait_
     try:
         with association(peer, [(PUSH_MODEL, None)], handlers) as opened:
             status, _ = opened.send_n_action(_request(answer, parcels), 1, PUSH_MODEL, PUSH_MODEL_INSTANCE)
-            if status.get("Status") != 0x0000:
-                raise PeerFailure(f"{peer} refused storage commitment with status {status.get('Status', 0):04X}.")
+            if "Status" not in status:
+                raise ConnectionLost(f"{peer} broke the connection off")
+            if status.Status != 0x0000:
+                raise PeerFailure(f"{peer} refused storage commitment with status {status.Status:04X}.")
             arrived = answer.arrived.wait(wait_s)
     except ConnectionLost as error:
         raise PeerFailure(f"{error}: no storage commitment.") from error

@@ -166,6 +166,7 @@ class _Line:
         self._socket: socket.socket | None = None
 
     def handlers(self) -> list[tuple[Any, Any]]:
+        """Pairs of event and handler for pynetdicom."""
         from pynetdicom import evt
 
         return [(evt.EVT_CONN_OPEN, self._opened), (evt.EVT_DATA_SENT, self._sent)]
@@ -181,6 +182,7 @@ class _Line:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def close(self) -> None:
+        """Close the socket if it is still open."""
         # pynetdicom leaves the socket open when the peer has broken the connection off.
         if self._socket is not None:
             self._socket.close()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydicom.dataset import Dataset
 
@@ -11,6 +12,8 @@ from intrepid_rt.errors import InvalidSetting, MissingObject
 from intrepid_rt.network.outbox import Parcel, Receipts
 from intrepid_rt.network.peer import PeerFailure
 from intrepid_rt.network.sending import ATTEMPTS, Progress, Sent
+
+_THIS_MACHINE = ("localhost", "127.0.0.1")
 
 
 class WebPeer:
@@ -21,10 +24,18 @@ class WebPeer:
     url : str
         For example https://archive.example/dicom-web. Plain http is taken for this machine only. User and password
         come from the user's netrc file, never from the command line.
+
+    Raises
+    ------
+    InvalidSetting
+        Patients would travel unencrypted.
+    MissingObject
+        The package dicomweb-client is not installed.
     """
 
     def __init__(self, url: str) -> None:
-        if not url.startswith("https://") and not url.startswith(("http://localhost", "http://127.0.0.1")):
+        place = urlsplit(url)
+        if place.scheme != "https" and (place.scheme, place.hostname) not in (("http", one) for one in _THIS_MACHINE):
             raise InvalidSetting(
                 f"{url}: expected https://... (http only for this machine), since patients travel on it."
             )
@@ -37,7 +48,13 @@ class WebPeer:
         self._client.set_http_retry_params(retry=False)  # ours tell how often and write down what was taken
 
     def store(self, dataset: Dataset) -> None:
-        """Send one object (STOW-RS)."""
+        """Send one object (STOW-RS).
+
+        Raises
+        ------
+        PeerFailure
+            The service does not answer or refuses; so do `search` and `retrieve`.
+        """
         self._call(self._client.store_instances, [dataset])
 
     def search(self, **filters: str) -> list[dict[str, Any]]:

@@ -151,3 +151,11 @@ def test_one_slice_says_its_thickness(tmp_path):
     series = read_ct_series(saved(tmp_path, slices_of(Lattice((1, 4, 5)))))
     assert series.grid.spacing_mm[2] == 2.5
     assert "one slice" in series.notes[0]
+
+
+def test_spacing_that_drifts_is_refused_by_name(tmp_path):
+    """Each gap is within the tolerance of the usual one, their sum is not."""
+    offsets = tuple(np.concatenate([2.5 * np.arange(11), 25.0 + 2.55 * np.arange(1, 11)]))
+    lattice = Lattice((21, 4, 5), offsets_mm=offsets)
+    with pytest.raises(UnsupportedGeometry, match=r"drifts from 2\.5 to 2\.55 mm"):
+        read_ct(saved(tmp_path, slices_of(lattice)))

@@ -7,6 +7,7 @@ import builders
 from builders import Ids, elekta_pixels, field_signal
 from intrepid_epid.portal_reader import read_portal_image
 from intrepid_rt.beam_frame import beam_frame
+from intrepid_rt.dicom_image import portal_header
 from intrepid_rt.errors import AmbiguousInput, MissingObject, UnreadableFile, UnsupportedGeometry
 
 ROWS, COLUMNS = 40, 60
@@ -256,6 +257,7 @@ def test_out_of_field_and_field_at_the_edge():
         ("RTImagePlane", "NON_NORMAL", UnsupportedGeometry, "perpendicular"),
         ("XRayImageReceptorTranslation", [0, 0, -500], UnsupportedGeometry, "puts the imager at Z = -600 mm"),
         ("RTImageOrientation", [1, 0, 0, 0, 0, 1], UnsupportedGeometry, "receptor plane"),
+        ("RTImagePosition", [-14.0, 16.0, 0.0], UnsupportedGeometry, "RTImagePosition holds 3 numbers"),
     ],
 )
 def test_unusable_geometry_is_named(keyword, value, error, message):
@@ -271,6 +273,21 @@ def test_missing_source_axis_distance_is_noted():
     frame = read_portal_image(made)
     assert frame.image.source_to_axis_mm == 1000.0
     assert any("RadiationMachineSAD is not stated" in warning for warning in frame.warnings)
+
+
+def test_monitor_units_are_those_of_all_exposures_or_unknown():
+    made = builders.rtimage(elekta_pixels(field_signal(), 30000.0), Ids(), elekta_factor=30000.0)
+    made.ExposureSequence = [builders.item(MetersetExposure="40"), builders.item(MetersetExposure="60.5")]
+    assert portal_header(made).meterset_mu == 100.5
+    del made.ExposureSequence[1].MetersetExposure
+    assert portal_header(made).meterset_mu is None
+
+
+def test_a_number_with_a_fraction_is_no_fraction_number():
+    made = builders.rtimage(elekta_pixels(field_signal(), 30000.0), Ids(), elekta_factor=30000.0)
+    made.add_new("FractionNumber", "DS", "1.5")
+    with pytest.raises(UnreadableFile, match=r"FractionNumber is 1\.5"):
+        portal_header(made)
 
 
 def test_several_frames_are_refused():

@@ -1,13 +1,14 @@
 """Spatial registration objects: which frame goes to which, matrices in order, and what is refused."""
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
 import builders
 from builders import Ids, item
 from intrepid_rt.dicom_registration import motion_between, registered_frames
-from intrepid_rt.errors import UnreadableFile, UnsupportedGeometry
+from intrepid_rt.errors import AmbiguousInput, UnreadableFile, UnsupportedGeometry
 from intrepid_rt.registration.rigid_transform import rigid_about
 
 PLAN, DAY = generate_uid(), generate_uid()
@@ -55,6 +56,15 @@ def test_what_is_no_rigid_registration_is_refused(tmp_path):
     for wrong in (np.diag([1.0, 1.0, 1.1, 1.0]), np.diag([1.0, 1.0, -1.0, 1.0]), np.eye(4) + np.eye(4, k=-3) * 0.01):
         with pytest.raises(UnsupportedGeometry, match="stretches, mirrors or shears"):
             registered_frames(written(tmp_path, wrong))
+
+
+def test_one_frame_with_two_motions_is_refused(tmp_path):
+    file = written(tmp_path, TURN.matrix)
+    made = pydicom.dcmread(file)
+    again = item(FrameOfReferenceUID=DAY, MatrixRegistrationSequence=[item(MatrixSequence=[matrix_item(SHIFT.matrix)])])
+    made.RegistrationSequence.append(again)
+    with pytest.raises(AmbiguousInput, match="two motions"):
+        registered_frames(builders.save(made, file))
 
 
 def test_a_frame_without_a_matrix_is_not_taken_for_no_motion(tmp_path):

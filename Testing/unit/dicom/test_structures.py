@@ -121,3 +121,12 @@ def test_roi_without_name_or_contour_item():
     read = read_structure_set(made)
     assert [structure.name for structure in read.structures] == ["ROI 1", "B"]
     assert read.structures[1].is_empty
+
+
+@pytest.mark.parametrize("sequence", ["ROIContourSequence", "StructureSetROISequence"])
+def test_one_number_for_two_structures_is_refused(sequence):
+    made = builders.rtstruct([Roi("A", [OUTER]), Roi("B", [HOLE])], Ids())
+    second = made[sequence].value[1]
+    setattr(second, "ROINumber" if sequence.startswith("Structure") else "ReferencedROINumber", 1)
+    with pytest.raises(AmbiguousInput, match="ROI number 1 twice"):
+        read_structure_set(made)
