@@ -174,8 +174,8 @@ def _uneven(slices: list[_Slice], positions: NDArray) -> UnsupportedGeometry:
     odd = np.flatnonzero(abs(gaps - usual) > POSITION_TOLERANCE_MM)
     if not odd.size:
         return UnsupportedGeometry(
-            f"The CT slice spacing drifts from {gaps.min():g} to {gaps.max():g} mm: no even lattice. Export the complete "
-            "series with even spacing."
+            f"The CT slice spacing drifts from {gaps.min():g} to {gaps.max():g} mm: no even lattice. Export the "
+            "complete series with even spacing."
         )
     worst = odd[np.argmax(abs(gaps[odd] - usual))]
     is_missing = all(abs(gaps[odd] / usual - np.rint(gaps[odd] / usual)) < 0.05) and gaps[odd].min() > usual
