@@ -36,7 +36,7 @@ def _frames(dataset: Dataset) -> dict[str, NDArray]:
         raise UnreadableFile(
             f"{label(dataset)} is no spatial registration (REG). Give the one of the treatment machine."
         )
-    frames = {}
+    frames: dict[str, NDArray] = {}
     for item in items(dataset, "RegistrationSequence"):
         matrix = np.eye(4)
         steps = [one for part in items(item, "MatrixRegistrationSequence") for one in items(part, "MatrixSequence")]
