@@ -23,6 +23,14 @@ def command() -> None:
 @click.option("--validation-percent", type=float, default=15.0, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the split.")
 @click.option("--group-by", default="phantom", show_default=True, help="What a split keeps together: phantom or plan.")
+@click.option(
+    "--validation",
+    "validation_folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Add FOLDER, all of it to the validation part.",
+)
 @click.option("--leave-out", is_flag=True, help="Build without pairs that are refused or incomplete.")
 @json_option
 def build(
@@ -36,6 +44,7 @@ def build(
     validation_percent: float,
     seed: int,
     group_by: str,
+    validation_folders: tuple[Path, ...],
     leave_out: bool,
     as_json: bool,
 ) -> int:
@@ -59,6 +68,7 @@ def build(
         seed=seed,
         group_by=group_by,
         leave_out=leave_out,
+        validation_folders=validation_folders,
     )
     with tqdm(unit="pair", desc="building") as bar:
 

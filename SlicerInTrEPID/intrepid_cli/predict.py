@@ -23,6 +23,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--model", "model_name", default="physics", show_default=True, help="physics, or a network's name.")
 @click.option("--study", "study_dir", type=_PATH, help="Folder with the plan and CT of the images.")
 @click.option("--plan", type=_PATH, help="RTPLAN of the images; the CT then stays unknown.")
+@click.option("--alone", is_flag=True, help="Take images by themselves, even if the plan they name lies beside them.")
 @click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
 @click.option("--meterset-mu", type=click.FloatRange(min=0, min_open=True), help="Monitor units, whatever files state.")
 @click.option("--device", default="cpu", show_default=True, help="Where a network runs: cpu, cuda or mps.")
@@ -34,6 +35,7 @@ def command(
     model_name: str,
     study_dir: Path | None,
     plan: Path | None,
+    alone: bool,
     ct_curve: Path | None,
     meterset_mu: float | None,
     device: str,
@@ -42,7 +44,8 @@ def command(
     """Turn RTIMAGE files, or the images of one study folder, into portal dose images (Gy, NRRD).
 
     The more is known the better: the plan tells monitor units and field, the CT what the beam has crossed. Images are
-    matched to beams as in 'intrepid reconstruct'. A network also writes the half-width of its 95 % band per pixel;
+    matched to beams as in 'intrepid reconstruct'; an image given without study or plan is told by the plan it names,
+    with its CT, if that lies in the same folder. A network also writes the half-width of its 95 % band per pixel;
     outside what it was trained on, the physics answers and the warnings say why.
     """
     from intrepid_cli.needed import needed
@@ -55,12 +58,13 @@ def command(
         needed("torch", "safetensors", purpose="Predicting by a network", extra="nn")
     model = portal_dose_model(model_name, device=device)
     profile = load_profile(machine)
-    found = _found(images, study_dir, plan)
-    if len({path.stem for path, _ in found}) < len(found):
+    found = _found(images, study_dir, plan, alone=alone)
+    if len({path.stem for path, _, _ in found}) < len(found):
         raise AmbiguousInput("Two images have the same file name, so their results would overwrite each other.")
     with staged_folder(out_dir) as stage:
         results = [
-            _predicted(path, planned, model, profile, meterset_mu, ct_curve, stage, out_dir) for path, planned in found
+            _predicted(path, planned, note, model, profile, meterset_mu, ct_curve, stage, out_dir)
+            for path, planned, note in found
         ]
     report(
         {"images": results, "machine": profile.machine, "model": model.name},
@@ -71,10 +75,10 @@ def command(
 
 
 def _found(
-    images: tuple[Path, ...], study_dir: Path | None, plan: Path | None
-) -> "list[tuple[Path, PlannedImage | None]]":
-    """Image files, each with its beam if a plan was given."""
-    from intrepid_cli.verification.planned_images import images_of_study, images_with_plan
+    images: tuple[Path, ...], study_dir: Path | None, plan: Path | None, *, alone: bool
+) -> "list[tuple[Path, PlannedImage | None, str]]":
+    """Image files, each with its beam if a plan tells it, and with what the user has to be told of that."""
+    from intrepid_cli.verification.planned_images import image_beside_its_plan, images_of_study, images_with_plan
     from intrepid_rt.errors import InvalidSetting
 
     folders = [path for path in images if path.is_dir()]
@@ -82,11 +86,13 @@ def _found(
         raise InvalidSetting("Give either one study folder alone, or image files with --study or --plan.")
     if study_dir and plan:
         raise InvalidSetting("--study and --plan exclude each other: the study has its own plan.")
+    if alone and (folders or study_dir or plan):
+        raise InvalidSetting("--alone takes image files only: leave out the study or plan, or --alone.")
     if folders:
-        return [(one.file.path, one) for one in images_of_study(folders[0])]
+        return [(one.file.path, one, "") for one in images_of_study(folders[0])]
     if study_dir or plan:
-        return [(one.file.path, one) for one in images_with_plan(images, study_dir=study_dir, plan=plan)]
-    return [(path, None) for path in images]
+        return [(one.file.path, one, "") for one in images_with_plan(images, study_dir=study_dir, plan=plan)]
+    return [(path, *((None, "") if alone else image_beside_its_plan(path))) for path in images]
 
 
 def _lines(result: dict) -> list[str]:
@@ -102,6 +108,7 @@ def _lines(result: dict) -> list[str]:
 def _predicted(
     path: Path,
     planned: "PlannedImage | None",
+    note: str,
     model: "PortalDoseModel",
     profile: "MachineProfile",
     meterset_mu: float | None,
@@ -132,7 +139,7 @@ def _predicted(
     if prediction.half_width_gy is not None:
         names["half_width"] = f"{path.stem}_half_width.nrrd"
         write_portal_dose(prediction.half_width_gy, stage / names["half_width"])
-    warnings = [*frame.warnings, *notes, *prediction.warnings]
+    warnings = [*frame.warnings, *([note] if note else []), *notes, *prediction.warnings]
     warnings += beyond_validity(exposure.signal, profile, meterset_mu=meterset)
     if planned is not None and planned.file.link == "matched":
         warnings.append(f"The image does not name its beam; it was matched to {planned.beam.name}: {planned.file.how}.")

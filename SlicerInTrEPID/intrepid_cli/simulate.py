@@ -38,7 +38,7 @@ def cohort(out: Path, patients: int, centres: int, seed: int, as_json: bool) -> 
 
 @command.command("phantoms")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--set", "set_name", default="founding", show_default=True, help="Which set: founding, wide or unseen.")
+@click.option("--set", "set_name", default="founding", show_default=True, help="founding, wide, trunks or unseen.")
 @click.option("--count", type=click.IntRange(min=1), help="Only the first COUNT pairs of the set.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(

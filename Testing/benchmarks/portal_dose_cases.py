@@ -68,8 +68,8 @@ def answers(
     truth = read_portal_dose(case / "truth" / f"{case.name}_portal_dose.nrrd", **WHERE)
     image = str(next(study.glob("RTIMAGE_*.dcm")))
     ways = {
-        "image": [image],
-        "image, MU": [image, "--meterset-mu", str(read_plan(study / "RTPLAN.dcm").beams[0].meterset_mu)],
+        "image": [image, "--alone"],
+        "image, MU": [image, "--alone", "--meterset-mu", str(read_plan(study / "RTPLAN.dcm").beams[0].meterset_mu)],
         "image, plan": [image, "--plan", str(study / "RTPLAN.dcm")],
         "image, plan, CT": [str(study), "--ct-curve", str(curve_path)],
     }

@@ -1,7 +1,7 @@
 """Images with the beam, monitor units and anatomy that plan and CT beside them state: what ``predict`` may know."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from intrepid_epid.portal_reader import PortalFrame
 from intrepid_epid.ray_tracing import Anatomy
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
 from intrepid_rt.dicom_ct import read_ct_series
+from intrepid_rt.dicom_file import read_dataset
+from intrepid_rt.dicom_image import portal_header
 from intrepid_rt.dicom_structures import read_structure_set
-from intrepid_rt.errors import AmbiguousInput, MissingObject
+from intrepid_rt.errors import AmbiguousInput, MissingObject, UnusableInput
 from intrepid_rt.plan import Beam
 from intrepid_rt.scan import scan_files
 from intrepid_rt.small_files import entries_below
@@ -26,12 +28,16 @@ METERSET_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """An image file and the beam it shows, by the same rules as in a reconstruction."""
+    """An image file and the beam it shows, by the same rules as in a reconstruction.
+
+    ``unasked``: nobody gave the plan; the image names it, and it lies in the image's folder.
+    """
 
     file: PortalFile
     study: Study
     plan: PlanFile
     beam: Beam
+    unasked: bool = False
 
 
 def images_of_study(folder: Path) -> list[PlannedImage]:
@@ -64,6 +70,35 @@ def images_with_plan(images: Sequence[Path], *, study_dir: Path | None, plan: Pa
     return [_planned(path, studies) for path in images]
 
 
+def image_beside_its_plan(image: Path) -> tuple[PlannedImage | None, str]:
+    """Return an image with its beam if the plan it names lies in its folder, and what a user has to be told.
+
+    Plan and beam are those whose SOP Instance UID and number the image states; nothing is concluded from file names,
+    angles or times. None for an image that names no plan, or a plan that is not there.
+    """
+    try:
+        named = portal_header(read_dataset(image, pixels=False)).plan_uid
+        studies = _studies_in(image.parent) if named else ()
+    except UnusableInput:
+        return None, ""
+    study = next((study for study in studies if study.plan_with_uid(named)), None)
+    if study is None:
+        return None, ""
+    plan = study.plan_with_uid(named)
+    file = next((file for file in study.portal_images if file.path == image), None)
+    if plan is None or file is None or file.link != "stated":
+        reason = file.how if file and file.how else "does not state its beam"
+        return None, f"A plan that the image names lies beside it and is not used: the image {reason}."
+    planned = replace(_planned(image, [study]), unasked=True)
+    return planned, f"{plan.path.name}, the plan that the image names, lies beside it and was used; see --alone."
+
+
+# The images of a folder share it.
+@lru_cache(maxsize=1)
+def _studies_in(folder: Path) -> tuple[Study, ...]:
+    return tuple(scan_files(sorted(path for path in folder.iterdir() if path.is_file()), place=str(folder)))
+
+
 def _planned(path: Path, studies: Sequence[Study]) -> PlannedImage:
     place = next(((s, file) for s in studies for file in s.portal_images if file.path == path), None)
     if place is None:
@@ -91,7 +126,8 @@ def planned_meterset(image: PlannedImage, frame: PortalFrame) -> tuple[float | N
             f"{image.file.path.name} states {stated:g} MU, its beam {image.beam.name} {planned:g} MU. Say which holds "
             "with --meterset-mu."
         )
-    return (planned, "from the plan") if planned else (stated, "from the image")
+    plan = "from the plan that the image names" if image.unasked else "from the plan"
+    return (planned, plan) if planned else (stated, "from the image")
 
 
 def patient_of(

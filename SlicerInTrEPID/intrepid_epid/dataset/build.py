@@ -2,9 +2,9 @@
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ import msgspec
 
 from intrepid_epid.dataset.manifest import DatasetGrid, ImagerPanel, Manifest, Pair, save_manifest
 from intrepid_epid.dataset.pairing import PairingRules, make_pair, source_files
-from intrepid_epid.dataset.sources import PairSource, find_pairs
+from intrepid_epid.dataset.sources import FoundPairs, PairSource, find_pairs
 from intrepid_epid.dataset.splitting import check_stated, split_groups
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_rt.atomic import replacing, write_text
@@ -28,7 +28,8 @@ class BuildSettings:
     """How a dataset is made.
 
     ``group_by`` "phantom" keeps all plans of a phantom together; "plan" only the pairs of one plan, for a clinic with
-    very few phantoms. ``leave_out`` builds without pairs that are refused or incomplete, listing them.
+    very few phantoms. ``leave_out`` builds without pairs that are refused or incomplete, listing them. All pairs of the
+    ``validation_folders`` join the validation part, whatever their table states.
     """
 
     grid: DatasetGrid = field(default_factory=lambda: DatasetGrid(256, 1.0))
@@ -38,6 +39,7 @@ class BuildSettings:
     seed: int = 0
     group_by: str = "phantom"
     leave_out: bool = False
+    validation_folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def build_dataset(
     """
     out = Path(out)
     _check(settings)
-    found = [find_pairs(folder) for folder in folders]
+    kept = [_all_for_validation(find_pairs(folder)) for folder in settings.validation_folders]
+    found = [*(find_pairs(folder) for folder in folders), *kept]
     sources = [source for one in found for source in one.pairs]
     refused = [(line.split(":")[0], line) for one in found for line in one.missing]
     _refuse_double(sources)
@@ -95,7 +98,7 @@ def build_dataset(
     _report(refused, out, settings)
     if not made:
         raise UnusableInput(f"No pair is left of {len(sources)}. The first: {refused[0][1]}")
-    pairs = _split([pair for pair, _ in made], settings)
+    pairs = _split([pair for pair, _ in made], settings, apart={pair.id for one in kept for pair in one.pairs})
     manifest = Manifest(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         software_version=version("slicer-intrepid"),
@@ -117,6 +120,10 @@ def _check(settings: BuildSettings) -> None:
         raise InvalidSetting(f"A grid of {grid.size_px} pixels of {grid.pixel_mm:g} mm cannot be used; 16 are needed.")
     if settings.group_by not in GROUPINGS:
         raise InvalidSetting(f"--group-by {settings.group_by} is not known; use {' or '.join(GROUPINGS)}.")
+
+
+def _all_for_validation(found: FoundPairs) -> FoundPairs:
+    return replace(found, pairs=tuple(replace(pair, split="validation") for pair in found.pairs))
 
 
 def _refuse_double(sources: Sequence[PairSource]) -> None:
@@ -173,30 +180,37 @@ def _report(refused: list[tuple[str, str]], out: Path, settings: BuildSettings) 
     write_text(out / REFUSED, table.getvalue())
 
 
-def _split(pairs: list[Pair], settings: BuildSettings) -> list[Pair]:
-    """Give every pair its fold group and its part: as a published list states, or dealt by group."""
-    groups = [pair.phantom if settings.group_by == "phantom" else f"{pair.phantom}/{pair.plan}" for pair in pairs]
-    if all(pair.split for pair in pairs):
-        stated = defaultdict(list)
-        for group, pair in zip(groups, pairs, strict=True):
-            stated[group].append(pair.split)
-        check_stated(stated)
-        parts = {group: splits[0] for group, splits in stated.items()}
-    elif any(pair.split for pair in pairs):
-        raise AmbiguousInput("Some pairs state their part of the split and some do not. State all, or none.")
-    else:
-        families = {group: pair.family for group, pair in zip(groups, pairs, strict=True)}
-        counted = {group: (family, groups.count(group)) for group, family in families.items()}
-        parts = split_groups(
-            counted,
-            test_percent=settings.test_percent,
-            validation_percent=settings.validation_percent,
-            seed=settings.seed,
-        )
-    return [
-        msgspec.structs.replace(pair, split=parts[group], fold_group=group)
-        for group, pair in zip(groups, pairs, strict=True)
+def _split(pairs: list[Pair], settings: BuildSettings, *, apart: set[str]) -> list[Pair]:
+    """Give every pair its fold group and its part: as stated, or dealt by group; ``apart`` are the ids never dealt."""
+    by_phantom = settings.group_by == "phantom"
+    grouped = [
+        msgspec.structs.replace(pair, fold_group=pair.phantom if by_phantom else f"{pair.phantom}/{pair.plan}")
+        for pair in pairs
     ]
+    own = [pair for pair in grouped if pair.id not in apart]
+    if not any(pair.split for pair in own):
+        parts = _dealt(own, settings)
+        grouped = [
+            pair if pair.id in apart else msgspec.structs.replace(pair, split=parts[pair.fold_group])
+            for pair in grouped
+        ]
+    elif not all(pair.split for pair in own):
+        raise AmbiguousInput("Some pairs state their part of the split and some do not. State all, or none.")
+    stated = defaultdict(list)
+    for pair in grouped:
+        stated[pair.fold_group].append(pair.split)
+    check_stated(stated)
+    return grouped
+
+
+def _dealt(pairs: list[Pair], settings: BuildSettings) -> dict[str, str]:
+    counts = Counter(pair.fold_group for pair in pairs)
+    return split_groups(
+        {pair.fold_group: (pair.family, counts[pair.fold_group]) for pair in pairs},
+        test_percent=settings.test_percent,
+        validation_percent=settings.validation_percent,
+        seed=settings.seed,
+    )
 
 
 def _one_panel(panels: list[ImagerPanel]) -> ImagerPanel:

@@ -1,10 +1,11 @@
-"""The four kinds of phantom of the founding study, each with thicknesses, sizes, places and densities of its own."""
+"""The four kinds of phantom of the founding study and random trunks, each with sizes, places and densities of its own."""
 
 import numpy as np
 
 from intrepid_epid.simulation.phantoms import AIR_G_CC, Phantom, Solid
 
-FAMILIES = ("OMG", "CIRS", "SLAB", "MULTIPLUG")
+FAMILIES = ("OMG", "CIRS", "SLAB", "MULTIPLUG")  # of the founding study
+TRUNK = "TRUNK"
 _TISSUE_PLUGS = (0.92, 0.98, 1.06, 1.15, 1.28, 1.5, 1.75)
 
 
@@ -14,11 +15,11 @@ def make_phantom(family: str, name: str, rng: np.random.Generator, *, thickness_
     Raises
     ------
     KeyError
-        The family is none of ``FAMILIES``.
+        The family is neither ``TRUNK`` nor one of ``FAMILIES``.
     """
     if family == "OMG":
         return _homogeneous(name, rng, thickness_mm or rng.uniform(40, 300))
-    return {"CIRS": _thorax, "SLAB": _slabs, "MULTIPLUG": _multiplug}[family](name, rng)
+    return {"CIRS": _thorax, "SLAB": _slabs, "MULTIPLUG": _multiplug, TRUNK: _trunk}[family](name, rng)
 
 
 def _homogeneous(name: str, rng: np.random.Generator, thickness_mm: float) -> Phantom:
@@ -44,6 +45,29 @@ def _thorax(name: str, rng: np.random.Generator) -> Phantom:
         Solid(1.06, lesion, (float(rng.uniform(7, 20)),) * 3, "ellipsoid"),
     ]
     return Phantom(name, "CIRS", tuple(solids))
+
+
+def _trunk(name: str, rng: np.random.Generator) -> Phantom:
+    """Return a body drawn freely: thin or thick, no to three lungs, bony wall or none, a spine, masses and air."""
+    width, depth, half_z = rng.uniform(115, 185), rng.uniform(65, 135), rng.uniform(85, 130)
+    solids = [_cylinder(round(rng.uniform(0.95, 1.05), 3), (0, 0), (width, depth), half_z)]
+    if rng.random() < 0.5:
+        shell, wall = rng.uniform(0.8, 0.92), rng.uniform(4, 10)
+        outer = (shell * width, shell * depth)
+        solids.append(_cylinder(round(rng.uniform(1.1, 1.4), 2), (0, 0), outer, half_z))
+        solids.append(_cylinder(1.0, (0, 0), (outer[0] - wall, outer[1] - wall), half_z))
+    for side in rng.permutation([-1, 0, 1])[: rng.integers(0, 4)]:
+        centre = (side * rng.uniform(0.4, 0.55) * width, rng.uniform(-0.12, 0.12) * depth)
+        half = (rng.uniform(0.22, 0.4) * width, rng.uniform(0.4, 0.78) * depth)
+        solids.append(_cylinder(round(rng.uniform(0.13, 0.5), 3), centre, half, rng.uniform(0.6, 0.95) * half_z))
+    spine, radius = (rng.uniform(-15, 15), rng.uniform(0.45, 0.7) * depth), rng.uniform(11, 22)
+    solids.append(_cylinder(round(rng.uniform(1.2, 1.8), 2), spine, (radius, radius), half_z))
+    drawn = [(0.9, 1.12, 5, 40)] * rng.integers(1, 5) + [(AIR_G_CC, AIR_G_CC, 5, 18)] * rng.integers(0, 3)
+    for least, most, small, large in drawn:
+        place = (rng.uniform(-0.65, 0.65) * width, rng.uniform(-0.6, 0.6) * depth, rng.uniform(-40, 40))
+        half_axes = rng.uniform(small, large) * rng.uniform(0.7, 1.3, 3)
+        solids.append(Solid(round(rng.uniform(least, most), 4), _floats(place), _floats(tuple(half_axes)), "ellipsoid"))
+    return Phantom(name, TRUNK, tuple(solids))
 
 
 def _slabs(name: str, rng: np.random.Generator) -> Phantom:

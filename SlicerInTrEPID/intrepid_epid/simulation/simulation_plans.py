@@ -2,15 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from intrepid_epid.aperture import open_area_cm2
 from intrepid_epid.simulation import fields
-from intrepid_epid.simulation.phantom_families import FAMILIES, make_phantom
+from intrepid_epid.simulation.phantom_families import FAMILIES, TRUNK, make_phantom
 from intrepid_epid.simulation.phantoms import Phantom
 from intrepid_rt.errors import InvalidSetting
 from intrepid_rt.plan import Beam
@@ -45,7 +46,9 @@ WIDE_THICKNESS_MM = (50.0, 330.0)  # of the homogeneous ones, spread evenly
 _WIDE_SIDES_CM = ((2, 6), (7, 13), (14, 22))  # a square of each on every phantom
 _WIDE_SCALE = 1.35  # leaves then stay within 12 cm of the axis
 _WIDE_SHAPES = ("widemlc", "offaxis", "widemodulated", "mlc")
-SETS = ("founding", "wide", "unseen")
+TRUNKS = 27
+_TRUNK_SHAPES = ("mlc", "offaxis", "modulated", "widemlc", "ellipse", "1.5x10", "12x2")
+SETS = ("founding", "wide", "trunks", "unseen")
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,9 @@ def plans_of(name: str, *, seed: int, count: int | None = None) -> tuple[Simulat
 
     ``founding`` is the composition of the founding study, 211 pairs, and 48 pairs with irregular, off-axis and
     modulated fields. ``wide`` adds what that composition has few of: every field size through every thickness, large
-    fields through thick phantoms above all. ``unseen`` is held out from all training: other phantoms and fields, made
-    from another seed.
+    fields through thick phantoms above all. ``trunks`` are 135 pairs on bodies drawn freely, with and without lungs,
+    bone, masses and air, seen from all sides, with small fields most of all. ``unseen`` is held out from all training:
+    other phantoms and fields, made from another seed.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def plans_of(name: str, *, seed: int, count: int | None = None) -> tuple[Simulat
         raise InvalidSetting(f"No simulated set is called {name!r}; known are {', '.join(SETS)}.")
     if count is not None and count < 1:
         raise InvalidSetting(f"--count {count}: at least one pair must be simulated.")
-    made = list({"founding": _founding, "wide": _wide, "unseen": _unseen}[name](seed))
+    made = list({"founding": _founding, "wide": _wide, "trunks": _trunks, "unseen": _unseen}[name](seed))
     return tuple(made if count is None else _first(made, count))
 
 
@@ -142,6 +146,24 @@ def _apart(thickness_mm: float) -> float:
     return thickness_mm + 3.0 if any(abs(thickness_mm - one) < 1.0 for one in others) else thickness_mm
 
 
+def _trunks(seed: int) -> Iterator[SimulatedPlan]:
+    for index in range(TRUNKS):
+        rng = np.random.default_rng([3_000_017 + seed, index])
+        phantom = make_phantom(TRUNK, f"TRUNK-{index + 1:02d}", rng)
+        small, smaller = rng.uniform(2, 7, 2).round(1)
+        side = rng.integers(7, 19)
+        long, short = rng.uniform(6, 16), rng.uniform(2, 6)
+        names = (
+            f"{small:g}x{small:g}", f"{smaller:g}x{smaller:g}", f"{side}x{side}", f"{long:.1f}x{short:.1f}",
+            _TRUNK_SHAPES[index % len(_TRUNK_SHAPES)],
+        )  # fmt: skip
+        width, depth, _ = phantom.solids[0].half_mm
+        isocentre = rng.uniform(-0.6, 0.6, 3) * (width, depth, 50.0)
+        # Every third is set apart, because this set is to say how far off the band may be.
+        split = "validation" if index % 3 == 1 else "train"
+        yield _beams(phantom, names, split, rng, isocentre.round(1), np.arange(0.0, 360.0, 5.0))
+
+
 _UNSEEN_FIELDS = (
     ("10x10", "3x3", "mlc", "6x12"),
     ("5x5", "2x10", "offaxis", "8x8"),
@@ -158,13 +180,24 @@ def _unseen(seed: int) -> Iterator[SimulatedPlan]:
             yield _plan(phantom, _UNSEEN_FIELDS[(number + index) % len(_UNSEEN_FIELDS)], "test", rng)
 
 
-def _plan(phantom: Phantom, names: tuple[str, ...] | list[str], split: str, rng: np.random.Generator) -> SimulatedPlan:
+def _plan(phantom: Phantom, names: Sequence[str], split: str, rng: np.random.Generator) -> SimulatedPlan:
     """Put the isocentre up to 4 cm off the middle and give every field an angle and monitor units."""
     depth_mm = 2 * phantom.solids[0].half_mm[1]
     reach_mm = min(40.0, 0.35 * depth_mm)
     isocentre = np.array([rng.uniform(-10, 10), rng.uniform(-reach_mm, reach_mm), rng.uniform(-15, 15)]).round(1)
     # Through the narrow side of a thin phantom most of a field would pass beside it.
     angles = [a for a in _ANGLES[phantom.family] if depth_mm > 110.0 or a % 180.0 == 0.0]
+    return _beams(phantom, names, split, rng, isocentre, angles)
+
+
+def _beams(
+    phantom: Phantom,
+    names: Sequence[str],
+    split: str,
+    rng: np.random.Generator,
+    isocentre: NDArray,
+    angles: Sequence[float] | NDArray,
+) -> SimulatedPlan:
     beams = []
     for number, name in enumerate(names, 1):
         angle = float(rng.choice(angles))

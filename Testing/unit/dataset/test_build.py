@@ -48,6 +48,18 @@ def rewrite(folder: Path, change):
         writer.writerows(rows)
 
 
+def keep_one_phantom(folder: Path, which: int, *, split: str) -> str:
+    """Take all other phantoms out of the table, and state a split."""
+    names = []
+
+    def change(rows):
+        names.append(sorted({row["phantom"] for row in rows})[which])
+        rows[:] = [row | {"split": split} for row in rows if row["phantom"] == names[0]]
+
+    rewrite(folder, change)
+    return names[0]
+
+
 def shift_dose(path: Path, x_mm: float, y_mm: float):
     """Move a portal dose in the imager plane: +X, +Y (the file's second axis is -Y)."""
     import SimpleITK as sitk  # noqa: N813
@@ -172,6 +184,27 @@ def test_half_a_stated_split_is_refused(clinic, tmp_path):
     rewrite(folder, lambda rows: rows[0].update(split=""))
     with pytest.raises(AmbiguousInput, match="State all, or none"):
         build_dataset([folder], tmp_path / "set", profile, SETTINGS)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_folder_kept_for_validation_joins_that_part_alone(clinic, tmp_path, stated):
+    folder, profile = clinic
+    apart = tmp_path / "apart"
+    shutil.copytree(folder, apart)
+    learned = keep_one_phantom(folder, 0, split="train" if stated else "")
+    kept = keep_one_phantom(apart, -1, split="test")
+    settings = replace(SETTINGS, validation_folders=(apart,))
+    manifest = build_dataset([folder], tmp_path / "set", profile, settings).manifest
+    assert {(pair.phantom, pair.split) for pair in manifest.pairs} == {(learned, "train"), (kept, "validation")}
+
+
+def test_a_phantom_learned_from_cannot_be_kept_for_validation(clinic, tmp_path):
+    folder, profile = clinic
+    apart = tmp_path / "apart"
+    shutil.copytree(folder, apart)
+    rewrite(apart, lambda rows: [row.update(id=f"again-{row['id']}") for row in rows])
+    with pytest.raises(AmbiguousInput, match="a phantom must lie in one"):
+        build_dataset([folder], tmp_path / "set", profile, replace(SETTINGS, validation_folders=(apart,)))
 
 
 def test_a_grid_that_the_panel_does_not_cover_is_refused(simulated, tmp_path):

@@ -80,10 +80,22 @@ def test_the_plan_alone_makes_the_patient_water(sample, predicted):
 
 def test_the_image_alone_is_called_unreliable_and_is(sample, predicted):
     images = sorted((sample / "study").glob("RTIMAGE*.dcm"))
-    said = predicted(resource_folder("SampleData") / PROFILE, *images)
+    said = predicted(resource_folder("SampleData") / PROFILE, *images, "--alone")
     assert [(one["meterset_mu"], one["meterset_from"], one["ct"]) for one in said] == [(None, "unknown", "unknown")] * 2
     assert all(any(warning.startswith("UNRELIABLE") for warning in one["warnings"]) for one in said)
     assert all(error < -1.0 for error, _ in compared(sample, said))
+
+
+def test_an_image_is_told_by_the_plan_it_names_if_that_lies_beside_it(sample, predicted):
+    profile = resource_folder("SampleData") / PROFILE
+    images = sorted((sample / "study").glob("RTIMAGE*.dcm"))
+    told, by_study = predicted(profile, *images), predicted(profile, sample / "study")
+    assert [(one["meterset_mu"], one["meterset_from"], one["ct"]) for one in told] == [
+        (100.0, "from the plan that the image names", "known")
+    ] * 2
+    assert all(any("lies beside it and was used; see --alone" in warning for warning in one["warnings"])
+               for one in told)  # fmt: skip
+    assert [one["max_gy"] for one in told] == [one["max_gy"] for one in by_study]
 
 
 @pytest.fixture
@@ -126,8 +138,8 @@ def test_monitor_units_that_contradict_each_other(toy, tmp_path, capsys, predict
 
 def test_monitor_units_that_no_patient_explains(toy, tmp_path, capsys):
     image = toy() / "RTIMAGE_1.dcm"
-    assert "which no patient explains" in refused(capsys, tmp_path, image, "--meterset-mu", "20")
-    assert "which no patient explains" in refused(capsys, tmp_path, image, "--meterset-mu", "90000")
+    assert "which no patient explains" in refused(capsys, tmp_path, image, "--alone", "--meterset-mu", "20")
+    assert "which no patient explains" in refused(capsys, tmp_path, image, "--alone", "--meterset-mu", "90000")
 
 
 @pytest.mark.parametrize(
@@ -148,6 +160,42 @@ def test_an_image_that_is_not_of_the_plan(toy, tmp_path, capsys, changed, messag
     stranger.save_as(path)
     assert message in refused(capsys, tmp_path, path, "--study", study)
     assert message in refused(capsys, tmp_path, path, "--plan", study / "RTPLAN.dcm")
+
+
+@pytest.mark.parametrize("stated", ["plan", "beam", "neither"])
+def test_a_plan_that_the_image_does_not_name_is_not_taken(toy, tmp_path, predicted, stated):
+    """File names, angles and times tell nothing unless the user asks for it."""
+    image = toy() / "RTIMAGE_1.dcm"
+    changed = pydicom.dcmread(image)
+    if stated != "plan":
+        changed.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID = "1.2.3.4"
+    if stated != "beam":
+        del changed.ReferencedBeamNumber
+    changed.save_as(image)
+    said = predicted(tmp_path / "profile.json", image)[0]
+    assert (said["meterset_mu"], said["meterset_from"], said["ct"]) == (None, "unknown", "unknown")
+    assert any("lies beside it and is not used" in warning for warning in said["warnings"]) == (stated == "plan")
+
+
+def test_the_plan_of_another_folder_is_not_looked_for(toy, tmp_path, predicted):
+    image = toy() / "RTIMAGE_1.dcm"
+    (tmp_path / "elsewhere").mkdir()
+    moved = image.rename(tmp_path / "elsewhere" / image.name)
+    assert predicted(tmp_path / "profile.json", moved)[0]["meterset_from"] == "unknown"
+
+
+def test_monitor_units_of_image_and_plan_beside_it_must_agree(toy, tmp_path, capsys, predicted):
+    image = toy(image_mu=80) / "RTIMAGE_1.dcm"
+    assert "states 80 MU" in refused(capsys, tmp_path, image)
+    assert predicted(tmp_path / "profile.json", image, "--alone")[0]["meterset_from"] == "from the image"
+
+
+def test_alone_excludes_study_and_plan(toy, tmp_path, capsys):
+    study = toy()
+    assert "--alone takes image files only" in refused(capsys, tmp_path, study, "--alone")
+    assert "--alone takes image files only" in refused(
+        capsys, tmp_path, study / "RTIMAGE_1.dcm", "--alone", "--plan", study / "RTPLAN.dcm"
+    )
 
 
 def test_study_and_plan_exclude_each_other(toy, tmp_path, capsys):
@@ -179,8 +227,8 @@ def test_a_network_trained_with_fields_is_told_that_of_the_plan(toy, tmp_path, p
     assert run(["train", str(tmp_path / "toys"), *options, "--batch-sizes", "4", "--name", "fields"]) == 0
     image, model = toy() / "RTIMAGE_1.dcm", ["--model", tmp_path / "runs" / "model"]
     doses, unknown = [], []
-    for told in (["--meterset-mu", "100"], ["--meterset-mu", "100", "--plan", tmp_path / "study" / "RTPLAN.dcm"]):
-        said = predicted(tmp_path / "profile.json", image, *told, *model)[0]
+    for told in (["--alone"], ["--plan", tmp_path / "study" / "RTPLAN.dcm"]):
+        said = predicted(tmp_path / "profile.json", image, "--meterset-mu", "100", *told, *model)[0]
         assert said["model"] == "fields"
         doses.append(said["max_gy"])
         unknown.append(any("No plan is known to the network" in warning for warning in said["warnings"]))

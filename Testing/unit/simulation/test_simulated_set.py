@@ -20,19 +20,24 @@ from intrepid_rt.errors import InvalidSetting
 from intrepid_rt.scan import scan
 
 DOCS = Path(__file__).parents[3] / "docs"
-PUBLISHED = DOCS / "founding_set.csv"
-PUBLISHED_WIDE = DOCS / "wide_set.csv"
 SMALL = SimulatedMachine(pixels=64, pixel_mm=6.48)
 
 
-def test_the_published_list_is_what_is_simulated():
-    assert table_of(plans_of("founding", seed=2025)) == PUBLISHED.read_text(encoding="utf-8")
+@pytest.mark.parametrize(("name", "seed"), [("founding", 2025), ("wide", 2026), ("trunks", 2027)])
+def test_the_published_list_is_what_is_simulated(name, seed):
+    assert table_of(plans_of(name, seed=seed)) == (DOCS / f"{name}_set.csv").read_text(encoding="utf-8")
 
 
-def test_the_published_part_of_the_wide_set_is_what_is_simulated():
-    published = PUBLISHED_WIDE.read_text(encoding="utf-8").splitlines()
-    assert set(published) <= set(table_of(plans_of("wide", seed=2026)).splitlines())
-    assert {line.split(",")[-1] for line in published[1:]} == {"train", "validation"}
+def test_trunks_are_thin_and_thick_with_and_without_lungs_and_seen_from_all_sides():
+    plans = plans_of("trunks", seed=2027)
+    assert sum(len(plan.beams) for plan in plans) == 135
+    assert [plan.split for plan in plans].count("validation") == 9
+    depths = [2 * plan.phantom.solids[0].half_mm[1] for plan in plans]
+    assert min(depths) < 160 < 240 < max(depths)
+    with_lung = [any(0.1 < solid.density_g_cc < 0.6 for solid in plan.phantom.solids) for plan in plans]
+    assert 9 < sum(with_lung) < 27
+    angles = {beam.control_points[0].gantry_angle_deg // 45 for plan in plans for beam in plan.beams}
+    assert angles == set(range(8))
 
 
 def test_the_wide_set_has_large_fields_through_thick_phantoms_and_no_test():
@@ -65,7 +70,7 @@ def test_every_phantom_lies_on_one_side_of_the_split_and_none_repeats():
     plans = plans_of("founding", seed=2025)
     assert len({p.phantom.name for p in plans}) == len(plans)
     assert len({p.phantom.solids for p in plans}) == len(plans)
-    plans += plans_of("wide", seed=2026)
+    plans += plans_of("wide", seed=2026) + plans_of("trunks", seed=2027)
     assert len({p.phantom.solids for p in plans}) == len(plans)
     for seed in (2025, 4711):
         assert not {p.phantom.solids for p in plans} & {p.phantom.solids for p in plans_of("unseen", seed=seed)}
@@ -74,8 +79,8 @@ def test_every_phantom_lies_on_one_side_of_the_split_and_none_repeats():
 @pytest.mark.parametrize("seed", [0, 2025])
 def test_no_phantom_is_one_of_the_reference_cases(seed):
     """Those are water of exactly 100, 200, 300 mm, and a thorax of 300 x 210 mm; ours keep clear of them."""
-    sets = ("founding", "unseen", "wide") if seed else ("founding", "unseen")
-    for plan in (plan for name in sets for plan in plans_of(name, seed=seed + (name == "wide"))):
+    sets = {"founding": seed, "unseen": seed} | ({"wide": 2026, "trunks": 2027} if seed else {})
+    for plan in (plan for name, number in sets.items() for plan in plans_of(name, seed=number)):
         half = plan.phantom.solids[0].half_mm
         assert min(abs(2 * half[1] - t) for t in (100.0, 200.0, 300.0)) > 0.5 or plan.phantom.family != "OMG"
         assert half[:2] != (150.0, 105.0)
@@ -160,5 +165,5 @@ def test_other_settings_do_not_go_on_in_the_same_folder(tmp_path):
 
 
 def test_an_unknown_set_is_named():
-    with pytest.raises(InvalidSetting, match="known are founding, wide, unseen"):
+    with pytest.raises(InvalidSetting, match="known are founding, wide, trunks, unseen"):
         plans_of("other", seed=1)
