@@ -1,4 +1,4 @@
-"""The four kinds of phantom of the founding study and random trunks, each with sizes, places and densities of its own."""
+"""The four kinds of phantom of the founding study and random trunks, each with sizes, places and densities drawn."""
 
 import numpy as np
 
