@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from intrepid_dvh.condense import condense
+from intrepid_dvh.contour_geometry import ContourStack
 from intrepid_dvh.contour_shift import shift_band
 from intrepid_dvh.curve import DVH, DoseStatistics
 from intrepid_dvh.slabs import EndCaps
@@ -77,8 +78,8 @@ def compute_dvh(
     [10.0, 11.0, 20.0, 30.0]
     """
     assumed = []
-    if slice_spacing_mm is None and _planes(structure) == 1:
-        slice_spacing_mm = _spacing_along_z(dose_grid)
+    if slice_spacing_mm is None and (normal := _normal_of_one_plane(structure)) is not None:
+        slice_spacing_mm = _spacing_along(dose_grid, normal)
         assumed = [f"A single contour plane: its thickness is taken from the dose grid, {slice_spacing_mm:.3g} mm."]
     samples = StructureSamples.of(
         structure,
@@ -150,14 +151,18 @@ def require_same_frame(dose_grid: DoseGrid, structure: Structure) -> None:
         )
 
 
-def _planes(structure: Structure) -> int:
-    return len({round(float(contour[:, 2].mean()), 2) for contour in structure.contours})
+def _normal_of_one_plane(structure: Structure) -> NDArray | None:
+    """Return the unit normal (3,) if all contours lie in one plane, None if they do not, or there are none."""
+    if len({round(float(contour[:, 2].mean()), 2) for contour in structure.contours}) != 1:
+        return None  # planes at several heights: all but a few structures are told apart without sorting them
+    stack = ContourStack.of(structure)
+    return stack.axes_lps[2] if len(stack.regions) == 1 else None
 
 
-def _spacing_along_z(dose_grid: DoseGrid) -> float:
-    # The grid axis that runs closest to patient z.
-    axis = int(np.argmax(np.abs(dose_grid.index_to_lps[2, :3]) / np.array(dose_grid.spacing_mm)))
-    return dose_grid.spacing_mm[axis]
+def _spacing_along(dose_grid: DoseGrid, direction: NDArray) -> float:
+    # The grid axis that runs closest to the direction.
+    axes = dose_grid.index_to_lps[:3, :3] / np.array(dose_grid.spacing_mm)
+    return dose_grid.spacing_mm[int(np.argmax(np.abs(direction @ axes)))]
 
 
 def _statistics(dose_gy: NDArray, volume_cc: NDArray, low_gy: float, high_gy: float) -> DoseStatistics:

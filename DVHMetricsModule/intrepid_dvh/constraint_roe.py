@@ -109,7 +109,13 @@ def _number(value: Any, place: str) -> float:
 
 
 def write_roe(path: str | Path, library: Library) -> list[str]:
-    """Write what ROE can hold, and return what it cannot: lower limits, complements, other levels, doses in percent."""
+    """Write what ROE can hold, and return what it cannot: lower limits, complements, other levels, doses in percent.
+
+    Raises
+    ------
+    InvalidSetting : the records hold for different numbers of fractions, of which a ROE file states one.
+    OutputNotWritable : the file cannot be written.
+    """
     structures: dict[str, Any] = {}
     left_out: list[str] = []
     numbers = {record.fractions for record in library.records}

@@ -22,6 +22,10 @@ def differential(dvh: DVH, *, per_dose: bool = True, nodes: int | None = None) -
     Returns
     -------
     DifferentialTable : mid-points (n - 1,) and volumes (n - 1,) between n distinct doses.
+
+    Raises
+    ------
+    InvalidSetting : with ``nodes``, what `resampled` refuses.
     """
     if nodes is not None:
         dvh = resampled(dvh, nodes=nodes)
@@ -49,8 +53,10 @@ def resampled(dvh: DVH, *, nodes: int, range_gy: tuple[float, float] | None = No
 
     Raises
     ------
-    InvalidSetting : fewer than two nodes, or a range that ends before it starts.
+    InvalidSetting : fewer than two nodes, a range that ends before it starts, or a DVH without doses in Gy.
     """
+    if np.isnan(dvh.dose_gy).all():
+        raise InvalidSetting(f"{dvh.structure} has no doses in Gy, so it cannot be resampled.")
     low, high = range_gy or (float(np.nanmin(dvh.dose_gy)), float(np.nanmax(dvh.dose_gy)))
     if nodes < 2 or not high > low:
         raise InvalidSetting(
@@ -97,6 +103,6 @@ def merged(*sets: Iterable[DVH]) -> tuple[list[DVH], list[str]]:
 
 
 def _repeated_patients(groups: Sequence[Sequence[DVH]]) -> list[str]:
-    ids = [patient for group in groups for patient in {dvh.patient_id for dvh in group}]
+    ids = [patient for group in groups for patient in {dvh.patient_id for dvh in group if dvh.patient_id}]
     repeated = sorted({patient for patient in ids if ids.count(patient) > 1})
     return [f"Patient {patient} occurs in several sets; constraints apply to all of them." for patient in repeated]

@@ -20,7 +20,7 @@ from intrepid_rt.dicom_file import (
     referenced_uid,
     text,
 )
-from intrepid_rt.errors import MissingObject, UnreadableFile
+from intrepid_rt.errors import InvalidSetting, MissingObject, UnreadableFile
 
 # A bin more or less at the end of a curve is rounding, not another unit.
 _BINS_OF_DOUBT = 2
@@ -156,8 +156,13 @@ def _dvh(
     prescription_gy: float | None,
 ) -> DVH:
     edges, volume = curve
-    rois = [integer(roi, "ReferencedROINumber") for roi in items(item, "DVHReferencedROISequence")]
-    roi = next((r for r in rois if r is not None), -1)
+    parts = sorted(
+        (text(part, "DVHROIContributionType").upper() == "EXCLUDED", number)
+        for part in items(item, "DVHReferencedROISequence")
+        if (number := integer(part, "ReferencedROINumber")) is not None
+    )
+    roi = parts[0][1] if parts else -1
+    combined = f"This DVH is combined of {len(parts)} ROIs; it stands under the number of the first one included."
     percent = text(item, "DVHVolumeUnits").upper() == "PERCENT"
     unstated = scale.curve_gy is None
     blank = np.full(edges.size, np.nan)
@@ -173,7 +178,7 @@ def _dvh(
         patient_id=text(dataset, "PatientID"),
         stated=_statistics(item, scale.statistics_gy),
         header={"ROINumber": roi, "DVHType": text(item, "DVHType"), "DoseUnits": text(item, "DoseUnits")},
-        warnings=scale.notes,
+        warnings=scale.notes + ((combined,) if len(parts) > 1 else ()),
     )
 
 
@@ -198,6 +203,8 @@ def write_dvhs(dataset: Dataset, dvhs: Sequence[tuple[int, DVH]], *, bin_gy: flo
     ------
     MissingObject
         The data set refers to no structure set, so ROI numbers would mean nothing.
+    InvalidSetting
+        A DVH has no doses in Gy or no volumes in cm3.
     """
     if not referenced_uid(dataset, "ReferencedStructureSetSequence"):
         raise MissingObject(f"{label(dataset)} refers to no structure set; DVHs refer to the numbers of its ROIs.")
@@ -205,6 +212,8 @@ def write_dvhs(dataset: Dataset, dvhs: Sequence[tuple[int, DVH]], *, bin_gy: flo
 
 
 def _item(roi: int, dvh: DVH, bin_gy: float) -> Dataset:
+    if not (np.isfinite(dvh.dose_gy).all() and np.isfinite(dvh.volume_cc).all()):
+        raise InvalidSetting(f"{dvh.structure} has no doses in Gy or no volumes in cm3, so its DVH cannot be written.")
     end_gy = float(dvh.dose_gy[-1])
     width_gy = max(bin_gy, np.ceil(end_gy / _MOST_BINS * 1000) / 1000)
     edges = width_gy * np.arange(int(end_gy / width_gy) + 1)

@@ -24,11 +24,13 @@ def bed_of(
     dose_gy: Numbers | None = None,
     fractions: Numbers | None = None,
 ) -> list[Isoeffect]:
-    """Return BED for each element; lists are repeated to the longest, and ``dose_gy`` counts before ``fractions``."""
-    return [
-        _attempt(lambda d, fd, ab: bed(_positive(d), fraction_dose_gy=fd, alpha_beta_gy=ab), *row)
-        for row in _rows(_total(dose_gy, fractions, fraction_dose_gy), fraction_dose_gy, alpha_beta_gy)
-    ]
+    """Return BED for each element; lists are repeated to the longest, and ``dose_gy`` counts before ``fractions``.
+
+    Raises
+    ------
+    InvalidSetting : neither the dose nor the number of fractions is given.
+    """
+    return _of_total(bed, _total(dose_gy, fractions, fraction_dose_gy), fraction_dose_gy, alpha_beta_gy)
 
 
 def eqd2_of(
@@ -39,9 +41,15 @@ def eqd2_of(
     fractions: Numbers | None = None,
 ) -> list[Isoeffect]:
     """Return EQD2 for each element, as :func:`bed_of`."""
+    return _of_total(eqd2, _total(dose_gy, fractions, fraction_dose_gy), fraction_dose_gy, alpha_beta_gy)
+
+
+def _of_total(
+    conversion: Callable[..., float], total_gy: Numbers, fraction_dose_gy: Numbers, alpha_beta_gy: Numbers
+) -> list[Isoeffect]:
     return [
-        _attempt(lambda d, fd, ab: eqd2(_positive(d), fraction_dose_gy=fd, alpha_beta_gy=ab), *row)
-        for row in _rows(_total(dose_gy, fractions, fraction_dose_gy), fraction_dose_gy, alpha_beta_gy)
+        _attempt(lambda d, fd, ab: conversion(_positive(d), fraction_dose_gy=fd, alpha_beta_gy=ab), *row)
+        for row in _rows(total_gy, fraction_dose_gy, alpha_beta_gy)
     ]
 
 

@@ -37,6 +37,7 @@ class _Binned:
 
     @property
     def spacing(self) -> float:
+        """Distance between neighbouring points of the grid, in the unit of x."""
         return float(self.grid[1] - self.grid[0])
 
 

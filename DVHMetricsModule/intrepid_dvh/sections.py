@@ -17,7 +17,6 @@ class Section:
     """One prism: its covered cells and the stretch ``low_mm..high_mm`` along the stack's normal.
 
     ``outlines`` are closed rings (n, 2) in mm; ``bottom`` and ``top`` say whether that face is an end of the structure;
-    ``outlines`` are closed rings (n, 2) in mm; ``bottom`` and ``top`` say whether that face is an end of the structure;
     ``weight`` is the share of the prism that belongs to the structure.
     """
 

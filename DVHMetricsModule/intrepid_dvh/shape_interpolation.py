@@ -33,6 +33,7 @@ class _Island:
 
     @cached_property
     def polygon(self) -> Any:
+        """The outline with its holes as a valid geometry of shapely, in mm."""
         import shapely
 
         outline, *holes = self.region.rings
@@ -55,6 +56,7 @@ class _Stages:
         self._known: dict[frozenset[int], _Stage] = {}
 
     def of(self, islands: list[_Island]) -> _Stage:
+        """Return the distance field (nv, nu) of some islands of one plane together."""
         key = frozenset(id(island) for island in islands)
         if key not in self._known:
             # Only the planes next to a gap are needed again: two before, two behind.

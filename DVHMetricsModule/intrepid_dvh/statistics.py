@@ -48,7 +48,7 @@ class Bins:
 
     @property
     def volume(self) -> np.ndarray:
-        """Absolute volumes if the curve has them, else relative ones."""
+        """Absolute volumes (n,) in cm3 if the curve has them, else relative ones in percent."""
         return self.volume_percent if np.isnan(self.volume_cc).all() else self.volume_cc
 
 

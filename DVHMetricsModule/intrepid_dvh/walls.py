@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from intrepid_dvh.compute import require_same_frame
 from intrepid_dvh.condense import condense
 from intrepid_dvh.contour_geometry import ContourStack
 from intrepid_dvh.coverage import cover
@@ -41,6 +42,8 @@ def surface_histogram(
 
     Raises
     ------
+    FrameOfReferenceMismatch
+        Dose and structure name different frames of reference.
     MissingObject
         The structure has no closed contour.
     UnsupportedGeometry
@@ -55,6 +58,7 @@ def surface_histogram(
     >>> round(float(surface_histogram(dose, cube).area_cm2[0]), 6)
     24.0
     """
+    require_same_frame(dose_grid, structure)
     stack = ContourStack.of(structure)
     if not stack.regions:
         raise MissingObject(f"{structure.name} has no closed contour, hence no surface.")

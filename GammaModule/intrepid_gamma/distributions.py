@@ -46,17 +46,27 @@ def paired(reference: Distribution, evaluated: Distribution) -> Pair:
     """
     _check_same_kind(reference, evaluated)
     first, second = as_grid(reference), as_grid(evaluated)
-    uids = {uid for uid in (first.frame_of_reference_uid, second.frame_of_reference_uid) if uid}
-    if len(uids) > 1:
-        raise FrameOfReferenceMismatch(
-            f"Reference and evaluated dose are in different frames of reference ({' and '.join(sorted(uids))}). "
-            "Register them, or choose doses of the same plan."
-        )
+    require_one_frame(first, second, "Reference and evaluated dose")
     _check_right_angles(second)
     _check_planes(first, second)
     to_evaluated = _index_affine(first, second)
     _check_overlap(first, second, to_evaluated)
     return Pair(first, second, to_evaluated)
+
+
+def require_one_frame(one: Grid, other: Grid, names: str) -> None:
+    """Refuse two grids, called ``names`` in the message, that state different frames of reference.
+
+    Raises
+    ------
+    FrameOfReferenceMismatch
+    """
+    uids = {uid for uid in (one.frame_of_reference_uid, other.frame_of_reference_uid) if uid}
+    if len(uids) > 1:
+        raise FrameOfReferenceMismatch(
+            f"{names} are in different frames of reference ({' and '.join(sorted(uids))}). "
+            "Register them, or choose objects of the same plan."
+        )
 
 
 def comparable_values(pair: Pair) -> tuple[NDArray, NDArray]:

@@ -1,12 +1,13 @@
 """The gamma index of an evaluated with a reference dose distribution."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intrepid_gamma.distributions import Distribution, Pair, comparable_values, paired
+from intrepid_gamma.distributions import Distribution, Pair, comparable_values, paired, require_one_frame
 from intrepid_gamma.pyramid import Pyramid, dose_range_pyramid
 from intrepid_gamma.result import GammaResult
 from intrepid_gamma.settings import CutoffOn, GammaSettings
@@ -60,7 +61,8 @@ def gamma_index(
     InvalidSetting
         A criterion makes no sense, the norm cannot be had, or no point is left by mask and cut-off.
     UnsupportedGeometry, FrameOfReferenceMismatch
-        The distributions cannot be compared; see `intrepid_gamma.distributions.paired`.
+        The distributions cannot be compared, see `intrepid_gamma.distributions.paired`, or the mask lies in another
+        frame of reference.
 
     References
     ----------
@@ -89,7 +91,7 @@ def gamma_indices(
     mask: NDArray | Grid | None = None,
     progress: Progress | None = None,
 ) -> tuple[GammaResult, ...]:
-    """Compare by several criteria in one pass; see `gamma_index`.
+    """Compare by several criteria in one pass; see `gamma_index`, also for what it raises.
 
     Examples
     --------
@@ -239,7 +241,9 @@ def _region(mask: NDArray | Grid | None, reference: Distribution, grid: Grid) ->
     if mask is None:
         return None
     if isinstance(mask, Grid):
-        region = np.nan_to_num(np.stack([_plane(mask, grid, k) for k in range(grid.shape[0])])) != 0
+        require_one_frame(mask, grid, "Mask and reference dose")
+        planes = (mask.sample(grid.plane_positions(k), outside=0.0, order=0) for k in range(grid.shape[0]))
+        region = np.nan_to_num(np.stack(list(planes))) != 0
     else:
         expected = np.shape(reference.values)
         if np.shape(mask) != expected:
@@ -250,23 +254,9 @@ def _region(mask: NDArray | Grid | None, reference: Distribution, grid: Grid) ->
     return region
 
 
-def _plane(mask: Grid, grid: Grid, k: int) -> NDArray:
-    j, i = np.meshgrid(np.arange(grid.shape[1]), np.arange(grid.shape[2]), indexing="ij")
-    return mask.sample(grid.index_to_position(np.stack([i, j, np.full_like(i, k)], axis=-1)), outside=0.0, order=0)
-
-
 def _count_invalid(values: NDArray) -> int:
     return values.size - int(np.count_nonzero(np.isfinite(values)))
 
 
 def _in_shape_of(reference: Distribution, result: GammaResult) -> GammaResult:
-    if not isinstance(reference, PortalImage):
-        return result
-    return GammaResult(
-        result.gamma[0],
-        result.settings,
-        result.norm_gy,
-        result.n_reach_outside,
-        result.n_reference_invalid,
-        result.n_evaluated_invalid,
-    )
+    return replace(result, gamma=result.gamma[0]) if isinstance(reference, PortalImage) else result

@@ -9,7 +9,9 @@ from intrepid_rt.errors import UnsupportedGeometry
 
 
 def signed_gamma(result: GammaResult, reference: Distribution, evaluated: Distribution) -> NDArray:
-    """Return gamma with the sign of evaluated minus reference dose at the point; + where there is no evaluated dose.
+    """Return gamma, in the shape of the reference, with the sign of evaluated minus reference dose at the point.
+
+    The sign is + where there is no evaluated dose. Raises what `intrepid_gamma.distributions.paired` raises.
 
     Examples
     --------
@@ -25,7 +27,7 @@ def signed_gamma(result: GammaResult, reference: Distribution, evaluated: Distri
 
 
 def chi_index(result: GammaResult, reference: Distribution, evaluated: Distribution) -> NDArray:
-    """Return chi at the points and with the criteria of a gamma comparison; it passes where its size is at most 1.
+    """Return chi, in the shape of the reference, with the criteria of a gamma comparison; at most 1 in size passes.
 
     chi = (D_evaluated - D_reference) / sqrt(DD^2 + DTA^2 |grad D_reference|^2), gradients by central differences: what
     gamma would be if the reference were linear. NaN where not analysed, inf where there is no evaluated dose.
@@ -42,7 +44,7 @@ def chi_index(result: GammaResult, reference: Distribution, evaluated: Distribut
     pair = paired(reference, evaluated)
     criterion_gy = result.dose_percent / 100.0 * (pair.reference.values if result.settings.local else result.norm_gy)
     tolerance_gy = np.hypot(criterion_gy, result.distance_mm * _gradient_per_mm(pair))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # a local criterion is 0 where the reference is
         chi = np.nan_to_num(_difference(pair), nan=np.inf) / tolerance_gy
     return np.where(np.isnan(result.gamma), np.nan, chi.reshape(result.gamma.shape))
 

@@ -112,9 +112,7 @@ class GammaResult:
     def quantiles(self, fractions: Sequence[float] = (0.5, 0.95, 0.99)) -> dict[float, float]:
         """Gamma below which these fractions of the points that are not missing lie; empty if all are missing."""
         found = self.gamma[np.isfinite(self.gamma)]
-        return (
-            {q: float(v) for q, v in zip(fractions, np.quantile(found, fractions), strict=True)} if found.size else {}
-        )
+        return dict(zip(fractions, np.quantile(found, fractions).tolist(), strict=True)) if found.size else {}
 
     def histogram(self, edges: ArrayLike) -> NDArray:
         """Count the points in bins (n - 1,) of ``edges`` (n,) ascending; the last bin takes all above, missing too."""

@@ -7,6 +7,7 @@ from intrepid_dvh.curve import DVH
 from intrepid_dvh.text.decoding import Options
 from intrepid_dvh.text.section import Section, columns_of, finished
 from intrepid_dvh.text.source import Line, Source, field, sections, text_field, value_after_colon
+from intrepid_dvh.units import dose_factor
 
 _STATISTICS = {"doseMin": "Min", "doseMax": "Max", "doseAvg": "Average", "doseMed": "D50%"}
 _COLUMNS = (
@@ -46,10 +47,18 @@ def _structure(source: Source, block: list[Line], name: str, differential: bool)
         "volumeUnit": "CC",
     }
     for statistic, title in _STATISTICS.items():
-        header[statistic] = source.number(text_field(block, rf"{title} \[c?Gy\]\s*:") or "")
+        header[statistic] = _stated_dose(source, block, title, header["doseUnit"])
     rows = [line for line in block if line.number > titles.number and line.text.strip()]
     columns = columns_of(source.table(rows, columns=len(kinds)), **{kind: kinds.index(kind) for kind in kinds})
     return Section(header, columns, differential, per_dose=False)
+
+
+def _stated_dose(source: Source, block: list[Line], title: str, unit: str | None) -> float | None:
+    line = field(block, rf"{title} \[c?Gy\]\s*:")
+    value = source.number(value_after_colon(line.text)) if line else None
+    if line is None or value is None or unit is None:
+        return value
+    return value * dose_factor("CGY" if "[cgy]" in line.text.lower() else "GY", unit)
 
 
 def _kind(source: Source, line: Line, title: str) -> str:

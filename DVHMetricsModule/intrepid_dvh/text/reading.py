@@ -52,11 +52,13 @@ def read_dvh_files(
 
     Returns
     -------
-    list of DVH : in the order of the files and of the structures in them.
+    list of DVH : in the order of the files and of the structures in them, tables before all others.
 
     Raises
     ------
-    MissingObject : a file does not exist. UnreadableFile : it cannot be read as its format; the line is named.
+    MissingObject : a file does not exist.
+    UnreadableFile : it cannot be read as its format; the line is named.
+    InvalidSetting : the format is unknown, or there are not as many options as files.
     """
     files = [file for path in paths for file in _resolved(Path(path))]
     options = options or Options()
@@ -65,7 +67,7 @@ def read_dvh_files(
         raise InvalidSetting(f"Information was given for {len(per_file)} files, but there are {len(files)}.")
     kinds = [_kind(file, format, opts) for file, opts in zip(files, per_file, strict=True)]
     tables = [file for file, kind in zip(files, kinds, strict=True) if kind == "table"]
-    found = read_tables(tables, per_file[0]) if tables else []
+    found = read_tables(tables, per_file[kinds.index("table")]) if tables else []
     # Absurd numbers may overflow on their way to the check that refuses them by name.
     with np.errstate(over="ignore", invalid="ignore"):
         for file, kind, opts in zip(files, kinds, per_file, strict=True):

@@ -35,7 +35,7 @@ class Columns:
 
 
 def unknown(count: int) -> np.ndarray:
-    """Return a column of which nothing is known."""
+    """Return a column (count,) of which nothing is known: NaN."""
     return np.full(count, np.nan)
 
 

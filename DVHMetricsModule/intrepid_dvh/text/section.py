@@ -45,7 +45,7 @@ class Section:
 
 
 def columns_of(rows: np.ndarray, **where: int | None) -> Columns:
-    """Pick the columns of a table by index: ``dose=1, volume_percent=2``; those not named are unknown."""
+    """Pick columns (n,) of a table (n, columns) by index, as ``dose=1, volume_percent=2``; others are unknown."""
     names = ("dose", "dose_percent", "volume_cc", "volume_percent")
     picked = (where.get(name) for name in names)
     return Columns(*(unknown(rows.shape[0]) if index is None else rows[:, index] for index in picked))
@@ -131,7 +131,12 @@ def _completed(columns: Columns, header: dict[str, Any]) -> Columns:
 
 
 def require_plausible(columns: Columns, structure: str, path: Path) -> None:
-    """Refuse numbers that no dose or volume can have."""
+    """Refuse numbers that no dose or volume can have.
+
+    Raises
+    ------
+    UnreadableFile : there is one.
+    """
     # Beyond this no dose or volume means anything in any unit, and sums of the numbers overflow.
     largest = max(np.abs(values[~np.isnan(values)]).max(initial=0.0) for values in vars(columns).values())
     if largest > _LARGEST_NUMBER:
@@ -139,7 +144,12 @@ def require_plausible(columns: Columns, structure: str, path: Path) -> None:
 
 
 def require_ascending(columns: Columns, structure: str, path: Path) -> None:
-    """Refuse a table whose doses fall."""
+    """Refuse a table whose doses fall.
+
+    Raises
+    ------
+    UnreadableFile : they do; the row is named.
+    """
     dose = columns.dose_percent if np.isnan(columns.dose).all() else columns.dose
     falls = np.flatnonzero(np.diff(dose) < 0)
     if falls.size:

@@ -30,7 +30,7 @@ def told_volume(options: Options, structure: str) -> float | None:
 
     Raises
     ------
-    InvalidSetting : volumes were given in another unit, or not by structure.
+    InvalidSetting : volumes were given in another unit, not by structure, or not as numbers.
     """
     volumes = options.info.get("structVol")
     unit = str(options.info.get("volumeUnit") or "CC").upper().replace("³", "3")
@@ -39,4 +39,7 @@ def told_volume(options: Options, structure: str) -> float | None:
     if not isinstance(volumes, dict) or unit not in ("CC", "CM3", "ML", "CCM"):
         raise InvalidSetting(f"Structure volumes were given as {volumes!r} in {unit}; expected a number in cc by name.")
     value = volumes.get(structure)
-    return None if value is None else float(value)
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        raise InvalidSetting(f"The volume of {structure} is given as {value!r}; expected a number in cc.") from None

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from intrepid_dvh.conversions import merged, resampled
 from intrepid_dvh.curve import DVH, DoseStatistics
 from intrepid_dvh.metric_grammar import parse_metric
 from intrepid_rt.errors import InvalidSetting
@@ -221,3 +222,14 @@ def test_statistics_of_a_curve_without_volume_are_missing_and_not_zero():
     for dvh in (DVH("S", [5.0], [3.0], structure_volume_cc=3.0), DVH("S", [0.0, 9.0], [0.0, 0.0])):
         for text in ("DMEAN", "DMIN", "DMAX", "DSD"):
             assert dvh.metric(text).value is None
+
+
+def test_a_curve_without_gray_is_not_resampled():
+    dvh = DVH("PTV", [np.nan, np.nan], [8.0, 0.0], stated_dose_percent=[0.0, 100.0])
+    with pytest.raises(InvalidSetting, match="PTV has no doses in Gy"):
+        resampled(dvh, nodes=10)
+
+
+def test_sets_without_patient_ids_repeat_no_patient():
+    dvh = DVH("PTV", [0.0, 1.0], [8.0, 0.0])
+    assert merged([dvh], [dvh])[1] == []

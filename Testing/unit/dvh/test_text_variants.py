@@ -297,3 +297,17 @@ def test_a_table_cut_short_says_so(tmp_path):
     assert "of the volume left: the file may be cut short" in warnings(cut)
     with pytest.raises(UnreadableFile, match="doses must not decrease"):
         warnings("\n".join([rows[0], *reversed(rows[1:])]) + "\n")
+
+
+def test_prosoma_statistics_may_be_in_another_unit_than_the_table(tmp_path):
+    path = tmp_path / "prosoma.txt"
+    path.write_text(SAME_CURVE["prosoma"].replace("Min [Gy]: 1.0", "Min [cGy]: 150.0"))
+    [dvh] = read_dvh_files([path])
+    assert dvh.stated.min_gy == pytest.approx(1.5)
+
+
+def test_a_volume_that_is_no_number_is_refused(tmp_path):
+    path = tmp_path / "hiart.csv"
+    path.write_text(SAME_CURVE["hiart"])
+    with pytest.raises(InvalidSetting, match="volume of PTV is given as 'much'"):
+        read_dvh_files([path], options=Options(info={"structVol": {"PTV": "much"}}))

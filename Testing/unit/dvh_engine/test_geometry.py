@@ -161,6 +161,19 @@ def test_single_plane_needs_a_thickness() -> None:
     assert "taken from the dose grid, 3 mm" in dvh.warnings[0]
 
 
+def test_sagittal_contours_are_as_far_apart_as_they_were_drawn() -> None:
+    """Their mean heights are equal, which does not make them one plane; a lone one is as thick as the grid along x."""
+    dose = linear_dose(np.eye(3))
+    upright = [square(10, 0)[:, [2, 0, 1]] + [x, 0, 0] for x in (-4.0, 0.0, 4.0)]
+    dvh = compute_dvh(dose, Structure("Sagittal", 1, tuple(upright)))
+    assert dvh.structure_volume_cc == pytest.approx(4.8)
+    assert not any("single contour plane" in warning for warning in dvh.warnings)
+    lone = compute_dvh(dose, Structure("One", 1, (upright[1],)))
+    spacing_mm = dose.spacing_mm[0]
+    assert lone.structure_volume_cc == pytest.approx(0.4 * spacing_mm)
+    assert f"taken from the dose grid, {spacing_mm:.3g} mm" in lone.warnings[0]
+
+
 @pytest.mark.parametrize("between_planes", ["slab", "linear", "shape"])
 @pytest.mark.parametrize("axes", AXES.values(), ids=AXES)
 def test_any_orientation_of_the_dose_grid(axes: NDArray, between_planes: str) -> None:

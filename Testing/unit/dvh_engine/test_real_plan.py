@@ -2,6 +2,8 @@
 
 import gzip
 import io
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from intrepid_dvh.curve import DVH
 from intrepid_dvh.dicom_dvh import read_dvhs, write_dvhs
 from intrepid_rt.dicom_dose import read_dose
 from intrepid_rt.dicom_structures import read_structure_set
-from intrepid_rt.errors import MissingObject
+from intrepid_rt.errors import InvalidSetting, MissingObject
 from intrepid_rt.grids import DoseGrid
 from intrepid_rt.structures import StructureSet
 
@@ -122,3 +124,23 @@ def test_written_dvhs_read_back(rtdose: Dataset, stored: dict[str, DVH]) -> None
 def test_dvhs_need_a_structure_set(stored: dict[str, DVH]) -> None:
     with pytest.raises(MissingObject, match="refers to no structure set"):
         write_dvhs(pydicom.Dataset(), [(1, stored["Heart"])])
+
+
+def test_a_curve_without_gray_is_not_written(rtdose: Dataset, stored: dict[str, DVH]) -> None:
+    copy = pydicom.Dataset()
+    copy.update({e.tag: e for e in rtdose})
+    relative = replace(stored["Heart"], dose_gy=np.full(stored["Heart"].dose_gy.size, np.nan))
+    with pytest.raises(InvalidSetting, match="Heart has no doses in Gy"):
+        write_dvhs(copy, [(5, relative)])
+
+
+def test_a_histogram_of_several_rois_says_so(rtdose: Dataset) -> None:
+    copy = deepcopy(rtdose)
+    first = copy.DVHSequence[0].DVHReferencedROISequence[0]
+    other = deepcopy(first)
+    other.ReferencedROINumber, other.DVHROIContributionType = int(first.ReferencedROINumber) + 1, "EXCLUDED"
+    first.DVHROIContributionType = "INCLUDED"
+    copy.DVHSequence[0].DVHReferencedROISequence = [other, first]
+    dvh = read_dvhs(copy)[0]
+    assert dvh.header["ROINumber"] == first.ReferencedROINumber
+    assert any("combined of 2 ROIs" in warning for warning in dvh.warnings)

@@ -1,5 +1,7 @@
 """Walls, surfaces and contour shifts of a cube in a linear dose."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from intrepid_dvh.compute import compute_dvh
 from intrepid_dvh.contour_shift import shift_band
 from intrepid_dvh.structure_samples import StructureSamples
 from intrepid_dvh.walls import surface_histogram, wall_of
-from intrepid_rt.errors import InvalidSetting, MissingObject, UnsupportedGeometry
+from intrepid_rt.errors import FrameOfReferenceMismatch, InvalidSetting, MissingObject, UnsupportedGeometry
 from intrepid_rt.grids import DoseGrid, affine_from_axes
 from intrepid_rt.structures import Structure
 
@@ -50,6 +52,12 @@ def test_surface_without_ends_and_outside() -> None:
         surface_histogram(dose_along(0), far)
     with pytest.raises(MissingObject, match="no surface"):
         surface_histogram(dose_along(0), Structure("Empty", 1, ()))
+
+
+def test_surface_in_another_frame_of_reference_is_refused() -> None:
+    dose = replace(dose_along(0), frame_of_reference_uid="1.2.3")
+    with pytest.raises(FrameOfReferenceMismatch, match=r"1\.2\.3.*9\.9"):
+        surface_histogram(dose, replace(cube(), frame_of_reference_uid="9.9"))
 
 
 def test_wall() -> None:

@@ -271,3 +271,20 @@ def test_a_volume_against_a_plane_or_an_image_is_refused():
 def test_a_distribution_in_another_unit_is_refused():
     with pytest.raises(InvalidSetting, match="another unit"):
         gamma_index(flat(2.0), flat(3e4), **CRITERIA)
+
+
+def test_a_mask_in_another_frame_of_reference_is_refused():
+    reference = Grid(np.full(SHAPE, 2.0), AFFINE, "1.2.3")
+    mask = Grid(np.ones(SHAPE), AFFINE, "9.9")
+    with pytest.raises(FrameOfReferenceMismatch, match=r"1\.2\.3.*9\.9"):
+        gamma_index(reference, reference, mask=mask, **CRITERIA)
+
+
+def test_chi_with_local_normalisation_is_quiet_where_there_is_no_dose():
+    values = np.full(SHAPE, 2.0)
+    values[:, :, :5] = 0.0
+    reference, evaluated = Grid(values, AFFINE), flat(2.01)
+    result = gamma_index(reference, evaluated, local=True, **CRITERIA)
+    chi = chi_index(result, reference, evaluated)
+    assert np.isnan(chi[:, :, :5]).all()
+    np.testing.assert_allclose(chi[:, :, 7:], 0.01 / 0.06, rtol=1e-6)
