@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from intrepid_epid.aperture import at_isocentre_plane
 from intrepid_epid.beam_model import beam_model, readings_gy_cm2
 from intrepid_epid.machine_profile import load_profile
 from intrepid_epid.patient_scatter import single_scatter
@@ -56,6 +57,14 @@ class Opening:
         low, high = list(self.low_mm), list(self.high_mm)
         low[pair], high[pair] = low_mm, high_mm
         return replace(self, low_mm=tuple(low), high_mm=tuple(high))
+
+    def towards(self, other: "Opening", part: float) -> "Opening":
+        """Leaf ends on the way to another opening of the same pairs."""
+        low, high = (
+            tuple(float((1 - part) * a + part * b) for a, b in zip(own, its, strict=True))
+            for own, its in ((self.low_mm, other.low_mm), (self.high_mm, other.high_mm))
+        )
+        return replace(self, low_mm=low, high_mm=high)
 
     def open_at(self, x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:
         """Whether points of the isocentre plane are open."""
@@ -123,26 +132,38 @@ def way(density: Grid, gantry_deg: float, shift_lps_mm: tuple[float, float, floa
     return PrimaryBeam(anatomy_of(density), SPECTRUM, frame)
 
 
-def measured(opening: Opening, beam: PrimaryBeam, rng: np.random.Generator, *, output: float = 1.0) -> PortalImage:
-    """Portal dose with everything that differs from the prediction, and 1 % of noise per pixel."""
+def measured(
+    opening: Opening,
+    beam: PrimaryBeam,
+    rng: np.random.Generator,
+    *,
+    output: float = 1.0,
+    meterset_mu: float = METERSET,
+    imager: PortalImage = IMAGER,
+    until: Opening | None = None,
+) -> PortalImage:
+    """Portal dose with everything that differs from the prediction, and 1 % of noise per pixel.
+
+    The leaves move from ``opening`` to ``until`` at constant speed, or stand still.
+    """
     response = readings_gy_cm2(SPECTRUM.energy_mev)[:, 1]
-    per_photon = beam.transmitted(beam.thickness_g_cm2(beam.pixel_positions_lps_mm(IMAGER)), response)
-    fluence = _open(opening) * METERSET * PHOTONS_PER_CM2_MU * output * rng.normal(1.0, 0.003)
-    image = IMAGER.with_values(fluence)
+    per_photon = beam.transmitted(beam.thickness_g_cm2(beam.pixel_positions_lps_mm(imager)), response)
+    stops = [opening] if until is None else [opening.towards(until, part) for part in (1 / 6, 3 / 6, 5 / 6)]
+    opened = np.mean([_open(stop, imager) for stop in stops], axis=0)
+    fluence = opened * meterset_mu * PHOTONS_PER_CM2_MU * output * rng.normal(1.0, 0.003)
+    image = imager.with_values(fluence)
     water = detector_spread("water_15mm", SPECTRUM.energy_mev, SPECTRUM.weight)
-    primary = spread(fluence / 2.56 * per_photon, (PIXEL_MM, PIXEL_MM), list(water.widths_mm), list(water.weights))
-    at_isocentre = replace(
-        image, first_pixel_mm=tuple(v / 1.6 for v in image.first_pixel_mm), pixel_spacing_mm=(PIXEL_MM / 1.6,) * 2,
-        source_to_image_mm=1000.0,
-    )  # fmt: skip
-    scatter = 1.15 * 1.1 * single_scatter(beam, at_isocentre, IMAGER, readings_gy_cm2)[1]
+    pixel_mm = imager.pixel_spacing_mm
+    primary = spread(fluence / 2.56 * per_photon, pixel_mm, list(water.widths_mm), list(water.weights))
+    scatter = 1.15 * 1.1 * single_scatter(beam, at_isocentre_plane(image), imager, readings_gy_cm2)[1]
     noise = 1 + 0.01 * rng.standard_normal(primary.shape)
-    return IMAGER.with_values((primary + scatter) * noise)
+    return imager.with_values((primary + scatter) * noise)
 
 
-def _open(opening: Opening) -> np.ndarray:
-    offsets = (np.arange(5) - 2) / 5 * PIXEL_MM
-    x, y = np.meshgrid(IMAGER.x_mm, IMAGER.y_mm)
-    points = [opening.open_at((x + dx) / 1.6, (y + dy) / 1.6) for dx in offsets for dy in offsets]
-    blurred = ndimage.gaussian_filter(np.mean(points, axis=0), 1.8 * 1.6 / PIXEL_MM)
+def _open(opening: Opening, imager: PortalImage) -> np.ndarray:
+    row_mm, column_mm = imager.pixel_spacing_mm
+    parts = (np.arange(5) - 2) / 5
+    x, y = np.meshgrid(imager.x_mm, imager.y_mm)
+    points = [opening.open_at((x + dx) / 1.6, (y + dy) / 1.6) for dx in parts * column_mm for dy in parts * row_mm]
+    blurred = ndimage.gaussian_filter(np.mean(points, axis=0), [1.8 * 1.6 / row_mm, 1.8 * 1.6 / column_mm])
     return blurred * (1 + 0.008 * (x**2 + y**2) / (160.0**2))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import IO
 
 
@@ -28,6 +29,7 @@ class ChildProcess:
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no black window on Windows
+            start_new_session=True,  # PythonSlicer is a launcher: a signal has to reach the Python behind it too
         )
         self._messages: queue.Queue[str] = queue.Queue()
         self._output: list[str] = []
@@ -62,19 +64,27 @@ class ChildProcess:
         return "\n".join(self._output)
 
     def cancel(self) -> None:
-        """Ask the child to stop, as Ctrl-C does, so that it can remove what it has not finished."""
+        """Ask the child to stop, so that it can remove what it has not finished.
+
+        By SIGTERM, which ``intrepid`` takes as an interruption: whoever starts Slicer may have SIGINT ignored, and a
+        child inherits that.
+        """
         if self._process.poll() is None:
-            if os.name == "nt":
-                self._process.terminate()
-            else:
-                self._process.send_signal(signal.SIGINT)
+            self._signal("SIGTERM")
 
     def kill(self) -> None:
         """End the child at once and wait for it."""
-        self._process.kill()
+        self._signal("SIGKILL")
         self._process.wait()
         for reader in self._readers:
             reader.join()
+
+    def _signal(self, name: str) -> None:
+        if os.name == "nt":
+            self._process.terminate()
+            return
+        with suppress(ProcessLookupError):  # ended in the meantime
+            os.killpg(self._process.pid, getattr(signal, name))
 
 
 def _read(stream: IO[bytes] | None, receive) -> None:

@@ -150,9 +150,7 @@ def command_line(job: Job) -> list[str]:
         "--ct-curve": job.ct_curve,
         **job.day.options(),
     }
-    given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
-    given += [text for number, file in job.assigned for text in ("--assign", f"{number}={file}")]
-    return [*intrepid(), "reconstruct", str(job.study), *given, "--json"]
+    return [*intrepid(), "reconstruct", str(job.study), *_given(options, job), "--json"]
 
 
 def predict_line(job: Job, images: Sequence[Path]) -> list[str]:
@@ -168,8 +166,13 @@ def predict_line(job: Job, images: Sequence[Path]) -> list[str]:
         "--model": None if job.model in ("physics", "first-order") else job.model,
         "--ct-curve": job.ct_curve,
     }
+    return [*intrepid(), "predict", *map(str, images), *_given(options, job), "--json"]
+
+
+def _given(options: Mapping[str, Any], job: Job) -> list[str]:
+    """Options that were set, and the beams a person gave to images."""
     given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
-    return [*intrepid(), "predict", *map(str, images), *given, "--json"]
+    return given + [text for number, file in job.assigned for text in ("--assign", f"{number}={file}")]
 
 
 def predicted_lines(output: str) -> list[str]:
@@ -222,8 +225,6 @@ def reasons_not_to_predict(job: Job, images: Sequence[Path]) -> list[str]:
         reasons.append("Choose the machine profile: without it there is no dose in Gy.")
     if job.output is None:
         reasons.append("Choose the output folder.")
-    if job.assigned:
-        reasons.append("Predict takes the beams the images state: take back the choice by hand, or Reconstruct.")
     return reasons
 
 

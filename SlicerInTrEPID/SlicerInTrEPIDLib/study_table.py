@@ -96,5 +96,10 @@ def overrides(contents: StudyContents, chosen: Mapping[str, int | None]) -> tupl
 
 
 def images_of(contents: StudyContents, chosen: Mapping[str, int | None]) -> list[Path]:
-    """Files of the images that show a beam."""
-    return [row.path for row in contents.images if chosen.get(row.file, row.beam) is not None]
+    """Files of the images that show a beam; one whose beam was given to another image by hand shows none."""
+    by_hand = dict(overrides(contents, chosen))
+    return [
+        row.path
+        for row in contents.images
+        if (number := chosen.get(row.file, row.beam)) is not None and by_hand.get(number, row.file) == row.file
+    ]

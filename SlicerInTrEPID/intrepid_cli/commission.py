@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intrepid_cli.console import DONE, json_option, report
+from intrepid_cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from intrepid_epid.commissioning import OpenField
@@ -51,12 +52,10 @@ def command(
 
 def _fields(folders: tuple[Path, ...]) -> "tuple[list[OpenField], str]":
     """Return the open fields of all folders and the one machine they are from."""
-    from tqdm import tqdm
-
     from intrepid_epid.open_fields import read_open_fields
     from intrepid_rt.errors import AmbiguousInput
 
-    with tqdm(folders, unit="folder", desc="reading open fields") as bar:
+    with progress_bar(folders, unit="folder", desc="reading open fields") as bar:
         read = [field for folder in bar for field in read_open_fields(folder)]
     machines = {frame.machine for _, frame in read}
     if len(machines) > 1:

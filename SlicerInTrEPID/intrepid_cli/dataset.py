@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from intrepid_cli.console import DONE, json_option, report
+from intrepid_cli.progress import progress_bar
 
 
 @click.group("dataset")
@@ -54,8 +55,6 @@ def build(
     Every pair is calibrated, registered, resampled and checked; the split into train, validation and test keeps a
     phantom on one side. A split stated in pairs.csv holds. Interrupted and started again it goes on.
     """
-    from tqdm import tqdm
-
     from intrepid_epid.dataset.build import BuildSettings, build_dataset
     from intrepid_epid.dataset.manifest import SPLITS, DatasetGrid
     from intrepid_epid.machine_profile import load_profile
@@ -70,7 +69,7 @@ def build(
         leave_out=leave_out,
         validation_folders=validation_folders,
     )
-    with tqdm(unit="pair", desc="building") as bar:
+    with progress_bar(unit="pair", desc="building") as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from intrepid_cli.console import DONE, json_option, report
+from intrepid_cli.progress import progress_bar
 
 _PATH = click.Path(path_type=Path)
 
@@ -18,8 +19,6 @@ _PATH = click.Path(path_type=Path)
 @json_option
 def command(dataset: Path, out_dir: Path, model_name: str, split: str, told: str | None, as_json: bool) -> int:
     """Judge a portal dose model on DATASET: error and gamma per sample, per phantom and field, and the worst five."""
-    from tqdm import tqdm
-
     from intrepid_cli.evaluation.outputs import as_json as as_tree
     from intrepid_cli.evaluation.outputs import write_evaluation
     from intrepid_cli.evaluation.samples import judged_sample
@@ -43,7 +42,7 @@ def command(dataset: Path, out_dir: Path, model_name: str, split: str, told: str
         raise MissingObject(f"{dataset} has no pair in its {split} part.")
     known = None if told is None else [name.strip() for name in told.split(",") if name.strip()]
     samples = []
-    for pair in tqdm(pairs, unit="pair", desc=f"judging {model.name}", dynamic_ncols=True):
+    for pair in progress_bar(pairs, unit="pair", desc=f"judging {model.name}", dynamic_ncols=True):
         arrays = read_pair(dataset, pair, manifest.grid)
         predicted = predict_pair(model, arrays, pair, manifest, known=known)
         samples.append(judged_sample(pair, arrays.portal_dose_gy, predicted, manifest.grid.pixel_mm))

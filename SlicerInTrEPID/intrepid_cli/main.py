@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from intrepid_cli.console import DONE, UNFORESEEN, UNUSABLE_INPUT
+from intrepid_cli.progress import remember_lost
 from intrepid_rt.atomic import reason_of
 from intrepid_rt.errors import UnusableInput
 
@@ -103,4 +104,5 @@ def _one_line(message: str) -> str:
 def main() -> None:
     """Entry point of the console script; a polite request to end is an interruption, after which things are tidied."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.unraisablehook = remember_lost
     sys.exit(run())

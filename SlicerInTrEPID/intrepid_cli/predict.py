@@ -24,6 +24,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--study", "study_dir", type=_PATH, help="Folder with the plan and CT of the images.")
 @click.option("--plan", type=_PATH, help="RTPLAN of the images; the CT then stays unknown.")
 @click.option("--alone", is_flag=True, help="Take images by themselves, even if the plan they name lies beside them.")
+@click.option(
+    "--assign", "assigned", multiple=True, metavar="BEAM=FILE", help="Image of a beam by hand; as often as needed."
+)
 @click.option("--ct-curve", type=_PATH, help="CT calibration: CSV hu, density_g_cc, relative_electron_density.")
 @click.option("--meterset-mu", type=click.FloatRange(min=0, min_open=True), help="Monitor units, whatever files state.")
 @click.option("--device", default="cpu", show_default=True, help="Where a network runs: cpu, cuda or mps.")
@@ -36,6 +39,7 @@ def command(
     study_dir: Path | None,
     plan: Path | None,
     alone: bool,
+    assigned: tuple[str, ...],
     ct_curve: Path | None,
     meterset_mu: float | None,
     device: str,
@@ -58,7 +62,7 @@ def command(
         needed("torch", "safetensors", purpose="Predicting by a network", extra="nn")
     model = portal_dose_model(model_name, device=device)
     profile = load_profile(machine)
-    found = _found(images, study_dir, plan, alone=alone)
+    found = _found(images, study_dir, plan, assigned, alone=alone)
     if len({path.stem for path, _, _ in found}) < len(found):
         raise AmbiguousInput("Two images have the same file name, so their results would overwrite each other.")
     with staged_folder(out_dir) as stage:
@@ -75,12 +79,14 @@ def command(
 
 
 def _found(
-    images: tuple[Path, ...], study_dir: Path | None, plan: Path | None, *, alone: bool
+    images: tuple[Path, ...], study_dir: Path | None, plan: Path | None, assigned: tuple[str, ...], *, alone: bool
 ) -> "list[tuple[Path, PlannedImage | None, str]]":
     """Image files, each with its beam if a plan tells it, and with what the user has to be told of that."""
     from intrepid_cli.verification.planned_images import image_beside_its_plan, images_of_study, images_with_plan
+    from intrepid_cli.verification.settings import parse_assignment
     from intrepid_rt.errors import InvalidSetting
 
+    by_hand = [parse_assignment(text) for text in assigned]
     folders = [path for path in images if path.is_dir()]
     if folders and (len(images) > 1 or study_dir or plan):
         raise InvalidSetting("Give either one study folder alone, or image files with --study or --plan.")
@@ -89,9 +95,12 @@ def _found(
     if alone and (folders or study_dir or plan):
         raise InvalidSetting("--alone takes image files only: leave out the study or plan, or --alone.")
     if folders:
-        return [(one.file.path, one, "") for one in images_of_study(folders[0])]
+        return [(one.file.path, one, "") for one in images_of_study(folders[0], by_hand)]
     if study_dir or plan:
-        return [(one.file.path, one, "") for one in images_with_plan(images, study_dir=study_dir, plan=plan)]
+        planned = images_with_plan(images, study_dir=study_dir, plan=plan, assigned=by_hand)
+        return [(one.file.path, one, "") for one in planned]
+    if by_hand:
+        raise InvalidSetting("--assign names a beam of a plan: give it with --study or --plan.")
     return [(path, *((None, "") if alone else image_beside_its_plan(path))) for path in images]
 
 
@@ -141,6 +150,8 @@ def _predicted(
         write_portal_dose(prediction.half_width_gy, stage / names["half_width"])
     warnings = [*frame.warnings, *([note] if note else []), *notes, *prediction.warnings]
     warnings += beyond_validity(exposure.signal, profile, meterset_mu=meterset)
+    if planned is not None and planned.file.link == "assigned":
+        warnings.append(f"The image was assigned to beam {planned.beam.name} by hand.")
     if planned is not None and planned.file.link == "matched":
         warnings.append(f"The image does not name its beam; it was matched to {planned.beam.name}: {planned.file.how}.")
     if frame.machine and frame.machine != profile.machine:

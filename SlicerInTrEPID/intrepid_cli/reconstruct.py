@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from intrepid_cli.console import CHECK_FAILED, DONE, UNUSABLE_INPUT, json_option, report
+from intrepid_cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from intrepid_cli.verification import VerificationSettings
@@ -128,15 +129,13 @@ def _batch(settings: "VerificationSettings", jobs: int | None, scheduler: str | 
 
 def reconstruct(settings: "VerificationSettings", *, show_progress: bool = True) -> "VerificationResult":
     """Verify a study and write all outputs, whole or not at all, with a progress bar on standard error."""
-    from tqdm import tqdm
-
     from intrepid_cli.verification import verify_study
     from intrepid_cli.verification.outputs import write_outputs
     from intrepid_rt.atomic import staged_folder
 
     with (
         staged_folder(settings.out_dir) as stage,
-        tqdm(
+        progress_bar(
             total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}", dynamic_ncols=True, disable=not show_progress
         ) as bar,
     ):

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from intrepid_cli.console import DONE, json_option, report
+from intrepid_cli.progress import progress_bar
 
 
 @click.group("simulate")
@@ -68,15 +69,13 @@ def phantoms(
     A folder per phantom holds CT, RTPLAN, and per beam an RTIMAGE and its portal dose; pairs.csv lists the pairs, and
     open_fields/ is for 'intrepid commission'. Interrupted and started again with the same options it goes on.
     """
-    from tqdm import tqdm
-
     from intrepid_epid.simulation.phantom_set import simulate_set
     from intrepid_epid.simulation.simulation_plans import plans_of
     from intrepid_epid.simulation.treatment_machine import machine_with
 
     machine = machine_with(options)
     total = sum(len(plan.beams) for plan in plans_of(set_name, seed=seed, count=count))
-    with tqdm(total=total, unit="pair", desc="simulating") as bar:
+    with progress_bar(total=total, unit="pair", desc="simulating") as bar:
         simulate_set(
             out,
             set_name=set_name,

@@ -27,6 +27,8 @@ LARGEST_IMAGE_SHIFT_MM = 20.0  # an imager arm is off by millimetres; a field fu
 SHIFT_EXPLAINS = 0.6  # share of the pattern that a shift must take away to be its cause, leaving no more than clean
 MOST_EXPLAINED = 0.9  # images show, or so much of it; clean images come to 0.25 by chance, so a faint pattern
 FAINT_EXPLAINED = 0.4  # needs less
+SEVERAL_DIRECTIONS = 4  # one shift that fits them all is no chance: clean arcs come to 0.1,
+SEVERAL_EXPLAINED = 0.25  # so less is enough
 IMAGE_SHIFT_EXPLAINS = 0.9  # edges are steep, so what a true shift leaves is little
 OVERLAP = 0.9  # Dice coefficient; 5 mm off in a field of 10 cm still overlap by 0.95
 LEAF_PERCENT = 35.0  # in a strip; a cylinder of 2 cm titanium takes away 27 %, a leaf of 5 mm 60 %
@@ -158,6 +160,8 @@ def _is_setup_shift(found: Evidence) -> bool:
     length = max(abs(part) for part in found.anatomy_shift_mm)
     left_percent = found.pattern_percent * max(0.0, 1 - found.anatomy_shift_explains) ** 0.5
     demanded = SHIFT_EXPLAINS if found.pattern_percent > PATTERN_PERCENT else FAINT_EXPLAINED
+    if found.directions >= SEVERAL_DIRECTIONS:
+        demanded = SEVERAL_EXPLAINED
     explained = found.anatomy_shift_explains > demanded and left_percent < PATTERN_PERCENT
     return SMALLEST_SHIFT_MM <= length <= LARGEST_SETUP_SHIFT_MM and (
         explained or found.anatomy_shift_explains > MOST_EXPLAINED
@@ -167,10 +171,11 @@ def _is_setup_shift(found: Evidence) -> bool:
 def _setup_shift(found: Evidence) -> Cause | None:
     if not _is_setup_shift(found) or found.anatomy_shift_mm is None or found.anatomy_shift_explains is None:
         return None
-    x, y = found.anatomy_shift_mm
+    shift = ", ".join(f"{part:+.1f}" for part in found.anatomy_shift_mm)
+    frame = "" if len(found.anatomy_shift_mm) == 2 else " (patient, LPS)"
     return Cause(
         "setup shift",
-        f"The anatomy is displaced by ({x:+.1f}, {y:+.1f}) mm behind an unmoved aperture; that explains "
+        f"The anatomy is displaced by ({shift}) mm{frame} behind an unmoved aperture; that explains "
         f"{100 * found.anatomy_shift_explains:.0f} % of the pattern.",
     )
 

@@ -81,7 +81,7 @@ class ForwardCheck:
 
     ``causes`` is empty where both agree. Without a prediction everything is empty and ``reason`` says why.
 
-    ``causes_sought`` is False for an arc, whose causes cannot be told from its sum.
+    ``causes_sought`` is False where they cannot be told, e.g. for an arc with frames lost; ``notes`` say why.
     """
 
     predicted: PortalImage | None = None
@@ -104,6 +104,15 @@ class DeliverySummary:
 
 
 @dataclass(frozen=True, eq=False)
+class PortalPart:
+    """Portal dose of a stretch of an arc, from one cumulative meterset weight to another."""
+
+    begin_weight: float
+    end_weight: float
+    portal_dose: PortalImage
+
+
+@dataclass(frozen=True, eq=False)
 class BeamResult:
     """One beam: what the imager saw and the dose that was reconstructed from it.
 
@@ -111,7 +120,8 @@ class BeamResult:
     relative if the verification is), ``gamma_2d`` compares these two. ``frame`` is the gantry system of the image.
     ``planned_portal_source`` says where the planned portal dose comes from, ``delivery`` tells of the frames of a beam
     that was imaged in parts. ``frame`` of an arc is that of its first control point. ``dose_uncertainty`` is the
-    half-width of the 95 % band of the dose, None where no model states one.
+    half-width of the 95 % band of the dose, None where no model states one. ``portal_parts`` of an arc add up to
+    ``portal_dose``.
     """
 
     number: int
@@ -134,6 +144,7 @@ class BeamResult:
     forward_check: ForwardCheck | None = None
     delivery: DeliverySummary | None = None
     dose_uncertainty: DoseGrid | None = None
+    portal_parts: tuple[PortalPart, ...] = ()
 
     @property
     def isocentre_lps_mm(self) -> NDArray:

@@ -51,10 +51,17 @@ def test_the_integrated_image_of_an_arc_is_predicted(usual):
     assert check.reason == ""
     assert check.predicted.values.shape == beam.portal_dose.values.shape
     assert [outcome.n_points > 0 for outcome in check.gamma] == [True] * 3
-    assert (check.causes, check.causes_sought) == ((), False)
-    assert check.evidence["image_shift_mm"] is None
-    assert any("not told for an arc" in note for note in check.notes)
     assert beam.planned_portal_dose is check.predicted
+
+
+def test_causes_of_an_arc_are_sought_from_all_sides(usual):
+    """The plan opens 10 x 10 cm2, the frames show 5 x 4."""
+    check, parts = usual.beams[0].forward_check, usual.beams[0].portal_parts
+    assert check.causes_sought
+    assert [cause.name for cause in check.causes] == ["wrong beam"]
+    assert check.evidence["directions"] == len(parts) == 18
+    total = sum(part.portal_dose.values for part in parts)
+    np.testing.assert_allclose(total, usual.beams[0].portal_dose.values, atol=1e-5 * total.max())
 
 
 @pytest.mark.parametrize("form", ["series", "raw"])
@@ -81,6 +88,8 @@ def test_command_writes_an_arc_with_a_dropped_and_a_doubled_frame(usual, profile
     beam = results["beams"][0]
     assert beam["delivery"] == {"frames": 17, "dropped": 1, "doubled": 1, "placed_by": "gantry angle"}
     assert beam["forward_check"]["causes_sought"] is False
+    assert beam["forward_check"]["evidence"]["image_shift_mm"] is None
+    assert any("1 of its frames" in note for note in beam["forward_check"]["notes"])
     notes = " ".join(beam["notes"])
     assert "number 11" in notes
     assert "stored twice" in notes

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import signal
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chain_study import write_profile, write_study
 from intrepid_rt.errors import MissingObject
 from SlicerInTrEPIDLib.child_process import ChildProcess
 from SlicerInTrEPIDLib.command import (
@@ -91,19 +93,63 @@ def test_a_child_that_writes_more_than_a_pipe_holds_is_not_stuck():
     assert child.exit_code == 0
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no interrupt for another process")
+# Ends as ``intrepid`` does: a request to end is an interruption.
+WAITING = """\
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+try:
+    print("ready", file=sys.stderr, flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("cleaned", file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no polite way to end another process")
 def test_cancelling_lets_the_child_clean_up():
-    code = (
-        "import sys, time\n"
-        "try:\n    print('ready', file=sys.stderr, flush=True); time.sleep(60)\n"
-        "except KeyboardInterrupt:\n    print('cleaned', file=sys.stderr); sys.exit(2)"
-    )
-    child = ChildProcess([sys.executable, "-c", code])
+    child = ChildProcess([sys.executable, "-c", WAITING])
     while child.poll() != ["ready"]:
         time.sleep(0.02)
     child.cancel()
     assert finished(child) == ["cleaned"]
     assert child.exit_code == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no polite way to end another process")
+def test_cancelling_reaches_the_program_behind_a_launcher():
+    """PythonSlicer starts Python as a child of its own."""
+    child = ChildProcess(["/bin/sh", "-c", f"{sys.executable} -c '{WAITING}'; true"])
+    while child.poll() != ["ready"]:
+        time.sleep(0.02)
+    child.cancel()
+    assert finished(child) == ["cleaned"]
+
+
+@pytest.fixture
+def interrupts_ignored():
+    """As in a Slicer that was started in the background of a script: children inherit it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no polite way to end another process")
+def test_a_reconstruction_is_cancelled_though_interrupts_are_ignored(tmp_path, interrupts_ignored):
+    write_study(tmp_path / "study")
+    profile = write_profile(tmp_path / "profile.json")
+    job = Job(tmp_path / "study", tmp_path / "new" / "out", machine=profile)
+    child, end = ChildProcess(command_line(job), environment()), time.monotonic() + 120
+    while not list(job.output.glob(".unfinished-*")) and child.is_running and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    assert child.is_running
+    child.cancel()
+    messages = finished(child, seconds=120)
+    assert child.exit_code == 2
+    assert messages[-1].startswith("intrepid: Interrupted")
+    assert "Traceback" not in " ".join(messages)
+    assert not (tmp_path / "new").exists()
 
 
 def test_results_are_summarised_with_reasons_for_what_is_absent(tmp_path):

@@ -22,7 +22,7 @@ from SlicerInTrEPIDLib.command import (
 )
 from SlicerInTrEPIDLib.database import patient_of_node, stage_patient, studies_in
 from SlicerInTrEPIDLib.missing_parts import missing_parts, sentence
-from SlicerInTrEPIDLib.study_table import images_of, overrides, study_contents
+from SlicerInTrEPIDLib.study_table import ImageRow, StudyContents, images_of, overrides, study_contents
 
 REQUIREMENTS = Path(__file__).parents[2] / "SlicerInTrEPID" / "Resources" / "requirements.txt"
 
@@ -149,8 +149,20 @@ def test_portal_doses_are_predicted_beside_the_output(tmp_path):
     assert predict_line(job, [image])[3:] == ["predict", str(image), *options, "--json"]
     assert reasons_not_to_predict(job, [tmp_path / "a.dcm"]) == []
     assert len(reasons_not_to_predict(Job(None, None), [])) == 4
-    [reason] = reasons_not_to_predict(replace(job, assigned=((1, "a.dcm"),)), [tmp_path / "a.dcm"])
-    assert "by hand" in reason
+    by_hand = replace(job, assigned=((1, "a.dcm"),))
+    assert reasons_not_to_predict(by_hand, [image]) == []
+    assert predict_line(by_hand, [image])[-3:] == ["--assign", "1=a.dcm", "--json"]
+
+
+def test_an_image_whose_beam_was_given_to_another_is_not_predicted():
+    def row(file, beam):
+        return ImageRow(file, Path("/study") / file, "", "", beam, "")
+
+    contents = StudyContents((row("a.dcm", 1), row("b.dcm", 2)), ((1, "AP"), (2, "LAT")), ())
+    assert [path.name for path in images_of(contents, {})] == ["a.dcm", "b.dcm"]
+    assert [path.name for path in images_of(contents, {"a.dcm": 2})] == ["a.dcm"]
+    assert [path.name for path in images_of(contents, {"a.dcm": 2, "b.dcm": 1})] == ["a.dcm", "b.dcm"]
+    assert [path.name for path in images_of(contents, {"a.dcm": None})] == ["b.dcm"]
 
 
 def test_a_refinement_is_passed_on_and_its_needs_are_said(tmp_path):

@@ -1,7 +1,7 @@
 """Forward check: every measured portal dose against the one that plan, machine profile and CT predict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,8 +12,9 @@ from intrepid_cli.verification.inputs import Inputs
 from intrepid_cli.verification.reconstruction import ReconstructionTools
 from intrepid_cli.verification.settings import VerificationSettings
 from intrepid_epid.delivery.arc_prediction import arc_portal_dose
+from intrepid_epid.delivery.arc_stretches import predicted_stretches
 from intrepid_epid.error_causes import causes
-from intrepid_epid.forward_evidence import evidence, mismatch_percent
+from intrepid_epid.forward_evidence import Evidence, Sector, arc_evidence, evidence, mismatch_percent
 from intrepid_epid.forward_portal_dose import ForwardPortalDose, forward_portal_dose
 from intrepid_epid.image_grid import on_grid_of
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
@@ -22,8 +23,18 @@ from intrepid_rt.plan import Beam
 from intrepid_rt.verification import BeamResult, ErrorCause, ForwardCheck
 
 PREDICTED = "predicted by InTrEPID's own forward physics, not by the planning system"
-ARC = "Causes are not told for an arc: shift and thickness show differently from every direction."
+LOST = "Causes are not told for this arc: {dropped} of its frames are missing."
+BY_TIME = "Causes are not told for this arc: its frames were placed by time, as if the dose rate had been constant."
 NO_PROFILE = "Without a machine profile the dose is relative, and no portal dose is predicted."
+
+
+@dataclass(frozen=True, eq=False)
+class _Prediction:
+    """What a beam should show; ``sectors`` of an arc beside what was measured there, or why they tell nothing."""
+
+    whole: ForwardPortalDose
+    sectors: tuple[Sector, ...] = ()
+    why_no_causes: str = ""
 
 
 def forward_checked(
@@ -59,14 +70,25 @@ def _predicted(
     tools: ReconstructionTools,
     way: PrimaryBeam,
     way_at: Callable[[float], PrimaryBeam],
-) -> ForwardPortalDose | str:
+) -> _Prediction | str:
     """Return the prediction, or why there is none."""
     try:
-        if plan.is_arc:
-            return arc_portal_dose(plan, beam.portal_dose, tools.profile, way_at)
-        return forward_portal_dose(plan, beam.portal_dose, tools.profile, way)
+        if not plan.is_arc:
+            return _Prediction(forward_portal_dose(plan, beam.portal_dose, tools.profile, way))
+        why_not = _why_no_causes(beam)
+        if why_not:
+            return _Prediction(arc_portal_dose(plan, beam.portal_dose, tools.profile, way_at), why_no_causes=why_not)
+        return _Prediction(*predicted_stretches(plan, beam.portal_parts, tools.profile, way_at))
     except UnusableInput as error:
         return str(error)
+
+
+def _why_no_causes(arc: BeamResult) -> str:
+    """Why the frames of an arc cannot be compared with what the plan predicts for each; empty if they can."""
+    delivery = arc.delivery
+    if delivery is not None and delivery.dropped:
+        return LOST.format(dropped=delivery.dropped)
+    return BY_TIME if delivery is not None and delivery.placed_by == "time" else ""
 
 
 def _checked(
@@ -74,7 +96,7 @@ def _checked(
     plan: Beam,
     way: PrimaryBeam,
     number: int,
-    predictions: Sequence[ForwardPortalDose | str],
+    predictions: Sequence[_Prediction | str],
     names: Sequence[str],
     settings: VerificationSettings,
 ) -> BeamResult:
@@ -82,26 +104,33 @@ def _checked(
     if isinstance(own, str):
         return replace(beam, forward_check=ForwardCheck(reason=own))
     others = {
-        name: _mismatch(other, beam)
+        name: _mismatch(other.whole, beam)
         for index, (name, other) in enumerate(zip(names, predictions, strict=True))
         if index != number and not isinstance(other, str)
     }
-    gamma = gamma_2d(own.total_gy, beam.portal_dose, settings)
-    found = evidence(own, beam.portal_dose, plan, way)
-    named = () if plan.is_arc else causes(found, others)
+    total = own.whole.total_gy
+    gamma = gamma_2d(total, beam.portal_dose, settings)
+    found = _evidence(own, beam, plan, way)
+    named = () if own.why_no_causes else causes(found, others)
     check = ForwardCheck(
-        predicted=own.total_gy,
+        predicted=total,
         gamma=gamma,
         causes=tuple(ErrorCause(cause.name, cause.evidence) for cause in named),
-        evidence=_of_any_direction(found.numbers()) if plan.is_arc else found.numbers(),
-        notes=(*own.notes, ARC) if plan.is_arc else own.notes,
-        causes_sought=not plan.is_arc,
+        evidence=_of_any_direction(found.numbers()) if own.why_no_causes else found.numbers(),
+        notes=(*own.whole.notes, own.why_no_causes) if own.why_no_causes else own.whole.notes,
+        causes_sought=not own.why_no_causes,
     )
     if beam.planned_portal_dose is not None:
         return replace(beam, forward_check=check)
     return replace(
-        beam, forward_check=check, planned_portal_dose=own.total_gy, gamma_2d=gamma, planned_portal_source=PREDICTED
+        beam, forward_check=check, planned_portal_dose=total, gamma_2d=gamma, planned_portal_source=PREDICTED
     )
+
+
+def _evidence(own: _Prediction, beam: BeamResult, plan: Beam, way: PrimaryBeam) -> Evidence:
+    if own.sectors:
+        return arc_evidence(Sector(own.whole, beam.portal_dose, way), own.sectors, plan)
+    return evidence(own.whole, beam.portal_dose, plan, way)
 
 
 def _of_any_direction(numbers: Mapping[str, object]) -> dict[str, object]:

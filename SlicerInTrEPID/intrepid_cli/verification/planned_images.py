@@ -7,7 +7,7 @@ from pathlib import Path
 
 from intrepid_cli.verification.beam_geometry import first_frame
 from intrepid_cli.verification.inputs import curve_of, density_of
-from intrepid_cli.verification.selection import check_frames, ct_of, structure_set_of
+from intrepid_cli.verification.selection import check_frames, ct_of, structure_set_of, with_assignments
 from intrepid_epid.beam_model import beam_model
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.portal_reader import PortalFrame
@@ -40,23 +40,29 @@ class PlannedImage:
     unasked: bool = False
 
 
-def images_of_study(folder: Path) -> list[PlannedImage]:
+def images_of_study(folder: Path, assigned: Sequence[tuple[int, str]] = ()) -> list[PlannedImage]:
     """Every measured image of a study folder with its beam.
+
+    ``assigned`` names the image file of a beam where a person knows better than the files.
 
     Raises
     ------
     MissingObject
         The folder holds no image, or one that belongs to no beam.
     """
-    studies = scan_files(entries_below(folder), place=str(folder))
+    studies = _as_assigned(scan_files(entries_below(folder), place=str(folder)), assigned)
     files = [file for study in studies for file in study.portal_images]
     if not files:
         raise MissingObject(f"{folder} holds no portal image (RTIMAGE). Add the images of the treatment.")
     return [_planned(file.path, studies) for file in files]
 
 
-def images_with_plan(images: Sequence[Path], *, study_dir: Path | None, plan: Path | None) -> list[PlannedImage]:
+def images_with_plan(
+    images: Sequence[Path], *, study_dir: Path | None, plan: Path | None, assigned: Sequence[tuple[int, str]] = ()
+) -> list[PlannedImage]:
     """Match images to the beams of the plan in ``study_dir``, or of the RTPLAN ``plan``.
+
+    ``assigned`` names the image file of a beam where a person knows better than the files.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def images_with_plan(images: Sequence[Path], *, study_dir: Path | None, plan: Pa
     beside = entries_below(study_dir) if study_dir else [plan] if plan else []
     given = {path.resolve() for path in images}
     others = [path for path in beside if path.resolve() not in given]
-    studies = scan_files([*images, *others], place=str(study_dir or plan))
+    studies = _as_assigned(scan_files([*images, *others], place=str(study_dir or plan)), assigned)
     return [_planned(path, studies) for path in images]
 
 
@@ -97,6 +103,15 @@ def image_beside_its_plan(image: Path) -> tuple[PlannedImage | None, str]:
 @lru_cache(maxsize=1)
 def _studies_in(folder: Path) -> tuple[Study, ...]:
     return tuple(scan_files(sorted(path for path in folder.iterdir() if path.is_file()), place=str(folder)))
+
+
+def _as_assigned(studies: list[Study], assigned: Sequence[tuple[int, str]]) -> list[Study]:
+    if not assigned:
+        return studies
+    imaged = [study for study in studies if study.portal_images]
+    if len(imaged) > 1:
+        raise AmbiguousInput(f"--assign needs images of one patient; {len(imaged)} were found.")
+    return [with_assignments(study, assigned)[0] if study.portal_images else study for study in studies]
 
 
 def _planned(path: Path, studies: Sequence[Study]) -> PlannedImage:

@@ -13,6 +13,7 @@ from intrepid_cli.verification.suitability import notes_on
 from intrepid_epid.beam_model import BeamModel
 from intrepid_epid.calculation_grid import CalculationGrid
 from intrepid_epid.delivery.arc_dose import arc_dose
+from intrepid_epid.delivery.arc_stretches import portal_parts
 from intrepid_epid.delivery.assignment import Assignment
 from intrepid_epid.delivery.frames import FrameSeries
 from intrepid_epid.dose_engine.dose_to_water import factors_of
@@ -27,7 +28,7 @@ from intrepid_epid.transit_portal_dose import transit_portal_dose
 from intrepid_rt.grids import DoseGrid, Grid
 from intrepid_rt.plan import Beam
 from intrepid_rt.portal_image import PortalImage
-from intrepid_rt.verification import BeamResult, DeliverySummary
+from intrepid_rt.verification import BeamResult, DeliverySummary, PortalPart
 
 Progress = Callable[[float, str], None]
 
@@ -76,7 +77,7 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
         arc = arcs.get(beam.number)
         if arc is not None:
             ways = [PrimaryBeam(anatomy, tools.model.spectrum, inputs.frame_of(one)) for one in arc.frames]
-            made = _turning(arc.assignment, ways, tools, advance)
+            made = _turning(beam, arc.assignment, ways, tools, advance)
         else:
             made = _standing(beam, frame, PrimaryBeam(anatomy, tools.model.spectrum, first), tools, advance)
         point, series = beam.control_points[0], inputs.frames.get(beam.number)
@@ -101,17 +102,22 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
                 *made.notes,
             ),
             delivery=_delivery(series, arc) if series is not None else None,
+            portal_parts=made.parts,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class _Reconstructed:
-    """Dose of one beam on the calculation grid, its portal dose, what to note, and the band of a refined dose."""
+    """Dose of one beam on the calculation grid, its portal dose, what to note, and the band of a refined dose.
+
+    ``parts`` are those of the portal dose of an arc.
+    """
 
     dose_gy: NDArray
     portal_gy: PortalImage
     notes: tuple[str, ...] = ()
     half_width_gy: NDArray | None = None
+    parts: tuple[PortalPart, ...] = ()
 
 
 def _standing(
@@ -132,7 +138,7 @@ def _standing(
 
 
 def _turning(
-    assignment: Assignment, ways: Sequence[PrimaryBeam], tools: ReconstructionTools, progress: Progress
+    beam: Beam, assignment: Assignment, ways: Sequence[PrimaryBeam], tools: ReconstructionTools, progress: Progress
 ) -> _Reconstructed:
     notes = list(assignment.notes)
     if tools.network is not None:
@@ -146,7 +152,8 @@ def _turning(
         tools.dose_model,
         progress=lambda part: progress(part, f"{len(ways)} frames"),
     )
-    return _Reconstructed(made.dose_gy, made.portal_gy, tuple(notes))
+    parts = portal_parts(made.sectors, assignment, beam)
+    return _Reconstructed(made.dose_gy, made.portal_gy, tuple(notes), parts=parts)
 
 
 def _delivery(series: FrameSeries, arc: ArcGeometry | None) -> DeliverySummary:

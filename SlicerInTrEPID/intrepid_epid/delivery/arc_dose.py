@@ -27,11 +27,24 @@ LEAST_SECTORS = 36
 
 
 @dataclass(frozen=True, eq=False)
+class ArcSector:
+    """Portal dose in Gy of the frames ``first`` to ``last`` (their numbers in the arc), which follow each other."""
+
+    first: int
+    last: int
+    portal_gy: PortalImage
+
+
+@dataclass(frozen=True, eq=False)
 class ArcDose:
-    """Dose of an arc: in the patient (nz, ny, nx) in Gy, and in the turning imager's plane, summed over the frames."""
+    """Dose of an arc: in the patient (nz, ny, nx) in Gy, and in the turning imager's plane, summed over the frames.
+
+    The portal dose of the ``sectors`` adds up to that of the arc.
+    """
 
     dose_gy: NDArray
     portal_gy: PortalImage
+    sectors: tuple[ArcSector, ...]
 
 
 def arc_dose(
@@ -58,7 +71,7 @@ def arc_dose(
         itself.
     """
     dose = np.zeros(beams[0].anatomy.density.shape, np.float32)
-    portal = np.zeros(signals[0].values.shape)
+    seen: list[ArcSector] = []
     done = 0
     frames = [beam.frame for beam in beams]
     turned_deg = sum(_apart_deg(one, other) for one, other in pairwise(frames))
@@ -66,7 +79,8 @@ def arc_dose(
         parts, ways = [signals[n] for n in members], [beams[n] for n in members]
         middle = _middle(ways, [max(0.0, float(part.values.sum())) for part in parts])
         portals = transit_portal_doses(parts, profile, ways, middle)
-        portal += np.sum([one.total_gy.values for one in portals], axis=0)
+        portal = np.sum([one.total_gy.values for one in portals], axis=0)
+        seen.append(ArcSector(members[0], members[-1], signals[0].with_values(portal, unit="Gy")))
         if model is superposition_dose:
             fluences = [fluence_of(one, way) for one, way in zip(portals, ways, strict=True)]
             dose += _sector_dose(fluences, ways, middle)
@@ -74,7 +88,8 @@ def arc_dose(
             dose += np.sum([model(one, way) for one, way in zip(portals, ways, strict=True)], axis=0)
         done += len(members)
         progress(done / len(signals))
-    return ArcDose(dose, signals[0].with_values(portal, unit="Gy"))
+    portal = np.sum([one.portal_gy.values for one in seen], axis=0)
+    return ArcDose(dose, signals[0].with_values(portal, unit="Gy"), tuple(seen))
 
 
 def _sector_dose(fluences: Sequence[PortalImage], beams: Sequence[PrimaryBeam], middle: PrimaryBeam) -> NDArray:

@@ -1,7 +1,6 @@
 """Portal dose that a plan predicts for an arc: the sum over its parts in the plane of the turning imager."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,6 +25,7 @@ def arc_portal_dose(
     way_at: Callable[[float], PrimaryBeam],
     *,
     sector_deg: float = SECTOR_DEG,
+    within: tuple[float, float] | None = None,
 ) -> ForwardPortalDose:
     """Predict the integrated portal dose of an arc.
 
@@ -35,6 +35,8 @@ def arc_portal_dose(
         The imager plane, which turns with the gantry; only its geometry is used.
     way_at : callable
         Gives the way of the photons at a gantry angle in degrees.
+    within : (float, float)
+        Cumulative meterset weights, to predict what the imager sees between them.
 
     Raises
     ------
@@ -43,23 +45,32 @@ def arc_portal_dose(
     """
     made = [
         (part.meterset_mu or 0.0, forward_portal_dose(part, geometry, profile, way_at(angle_deg)))
-        for part, angle_deg in arc_parts(beam, sector_deg)
+        for part, angle_deg in arc_parts(beam, sector_deg, within)
         if open_area_cm2(part) > 0
     ]
     if not made:
         raise MissingObject(f"Beam {beam.name} opens no field, so its portal dose cannot be predicted.")
-    metersets = np.array([meterset for meterset, _ in made])
-    opened = np.array([one.open_share.values for _, one in made])
-    primary = np.array([one.primary_gy.values for _, one in made])
-    through = np.array([one.transmission for _, one in made])
-    whole = beam.meterset_mu or 1.0
+    return summed([mu for mu, _ in made], [one for _, one in made])
+
+
+def opens_field(beam: Beam, within: tuple[float, float]) -> bool:
+    """Whether an arc opens a field between two cumulative meterset weights."""
+    return any(open_area_cm2(part) > 0 for part, _ in arc_parts(beam, SECTOR_DEG, within))
+
+
+def summed(meterset_mu: Sequence[float], parts: Sequence[ForwardPortalDose]) -> ForwardPortalDose:
+    """Add up predictions on one imager plane; shares and transmissions are means over the monitor units given."""
+    geometry, metersets = parts[0].total_gy, np.asarray(meterset_mu)
+    opened = np.array([one.open_share.values for one in parts])
+    through = np.array([one.transmission for one in parts])
+    whole = float(metersets.sum()) or 1.0
     open_mu = np.tensordot(metersets, opened, axes=1)
     # Where nothing opens, the plain mean; elsewhere what was open while the photons passed counts.
     weighted = np.tensordot(metersets, opened * through, axes=1) / np.maximum(open_mu, 1e-12)
     return ForwardPortalDose(
-        total_gy=replace(geometry, values=np.sum([one.total_gy.values for _, one in made], axis=0), unit="Gy"),
-        primary_gy=replace(geometry, values=primary.sum(axis=0), unit="Gy"),
-        open_share=replace(geometry, values=open_mu / whole, unit="share"),
+        total_gy=geometry.with_values(np.sum([one.total_gy.values for one in parts], axis=0)),
+        primary_gy=geometry.with_values(np.sum([one.primary_gy.values for one in parts], axis=0)),
+        open_share=parts[0].open_share.with_values(open_mu / whole),
         transmission=np.where(open_mu > 1e-6 * whole, weighted, through.mean(axis=0)),
-        notes=tuple(dict.fromkeys(note for _, one in made for note in one.notes)),
+        notes=tuple(dict.fromkeys(note for one in parts for note in one.notes)),
     )

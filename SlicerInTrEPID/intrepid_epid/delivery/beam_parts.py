@@ -11,18 +11,21 @@ from intrepid_epid.delivery.assignment import gantry_path_deg
 from intrepid_rt.plan import Beam, ControlPoint, MultileafCollimator
 
 
-def arc_parts(beam: Beam, sector_deg: float) -> Iterator[tuple[Beam, float]]:
+def arc_parts(beam: Beam, sector_deg: float, within: tuple[float, float] | None = None) -> Iterator[tuple[Beam, float]]:
     """Yield parts of an arc of at most ``sector_deg`` each, and the gantry angle in their middle (by meterset).
 
     Apertures at the cuts are interpolated linearly over the meterset, as the machine moves between control points; the
-    monitor units of the parts add up to the beam's. Parts without monitor units are left out.
+    monitor units of the parts add up to the beam's. Parts without monitor units are left out. ``within`` are the
+    cumulative meterset weights between which parts are wanted; all of the beam without it.
     """
     path = gantry_path_deg(beam)
     weights = np.array([point.cumulative_meterset_weight for point in beam.control_points])
     travelled = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(path)))])
-    count = max(1, int(np.ceil(travelled[-1] / sector_deg - 1e-9)))
-    cuts = np.interp(np.linspace(0.0, travelled[-1], count + 1), travelled, weights)
-    cuts[0], cuts[-1] = weights[0], weights[-1]
+    first, last = within or (float(weights[0]), float(weights[-1]))
+    start, end = (travelled[0], travelled[-1]) if within is None else np.interp(within, weights, travelled)
+    count = max(1, int(np.ceil((end - start) / sector_deg - 1e-9)))
+    cuts = np.interp(np.linspace(start, end, count + 1), travelled, weights)
+    cuts[0], cuts[-1] = first, last
     for begin, end in pairwise(cuts):
         if end > begin:
             middle = float(np.interp((begin + end) / 2, weights, path)) % 360.0

@@ -1,13 +1,13 @@
 """A folder of DICOM files de-identified into another one: everything or nothing, checked before it appears."""
 
-import tempfile
+import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from intrepid_rt.atomic import staged_folder
 from intrepid_rt.deidentify.checking import leaks, pixel_digest
 from intrepid_rt.deidentify.cleaning import REMOVED, Cleaner
 from intrepid_rt.deidentify.elements import WELL_KNOWN_ROOT, values, walk
@@ -15,7 +15,7 @@ from intrepid_rt.deidentify.identifiers import Identifiers
 from intrepid_rt.deidentify.profile import Options, is_identity
 from intrepid_rt.deidentify.secret_key import SecretKey
 from intrepid_rt.dicom_file import collecting, read_dataset, text, texts
-from intrepid_rt.errors import InvalidSetting, MissingObject, OutputNotWritable, UnreadableFile, UnusableInput
+from intrepid_rt.errors import InvalidSetting, MissingObject, UnreadableFile, UnusableInput
 from intrepid_rt.small_files import entries_below
 
 MODALITIES = frozenset(("CT", "MR", "PT", "RTIMAGE", "RTDOSE", "RTSTRUCT", "RTPLAN", "RTRECORD", "REG", "SEG"))
@@ -79,26 +79,17 @@ def deidentify_folder(
     result, identifiers = DeidentifiedFolder(), Identifiers(key)
     sources = _survey(source, identifiers, options, key, result, keep_flagged=keep_flagged)
     result.identifiers_searched = len(identifiers)
-    made = [place for place in (target, *target.parents) if not place.exists()]
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target) as stage:
-            _write_all(sources, Path(stage), _Run(source, key, identifiers, options, result), progress)
-            if result.leaks:
-                result.written.clear()
-            result.written.sort()
-            for name in result.written:
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(stage) / name).replace(target / name)
-    except OSError as error:
-        raise OutputNotWritable(
-            f"{target} could not be written: {error.strerror or error}. Free space or choose another output folder."
-        ) from error
-    finally:
-        # Empty only if nothing was written: a run without result leaves no folder that looks like one.
-        with suppress(OSError):
-            for place in made:
-                place.rmdir()
+    with staged_folder(target) as stage:
+        _write_all(sources, stage, _Run(source, key, identifiers, options, result), progress)
+        if result.leaks:
+            result.written.clear()
+        result.written.sort()
+        for name in result.written:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (stage / name).replace(target / name)
+        # File by file, because a patient's folder may hold earlier studies; what is left must not be moved after them.
+        for left in stage.iterdir():
+            shutil.rmtree(left)
     return result
 
 

@@ -67,6 +67,28 @@ def test_a_study_folder_tells_monitor_units_and_patient(sample, predicted):
         assert rate > 99.5
 
 
+def test_images_assigned_by_hand_show_those_beams(sample, predicted):
+    """Exchanged by hand: each image goes with the other's beam, and says so."""
+    images = sorted((sample / "study").glob("RTIMAGE*.dcm"))
+    profile = resource_folder("SampleData") / PROFILE
+    own = [one["beam"] for one in predicted(profile, *images, "--study", sample / "study")]
+    exchange = [
+        text for number, image in zip((2, 1), images, strict=True) for text in ("--assign", f"{number}={image.name}")
+    ]
+    said = predicted(profile, *images, "--study", sample / "study", *exchange)
+    assert [one["beam"] for one in said] == own[::-1]
+    for one in said:
+        assert f"assigned to beam {one['beam']} by hand" in " ".join(one["warnings"])
+
+
+def test_an_assignment_without_a_plan_is_refused(sample, tmp_path, capsys):
+    image = next((sample / "study").glob("RTIMAGE*.dcm"))
+    profile = resource_folder("SampleData") / PROFILE
+    arguments = [str(image), "--machine", str(profile), "--out", str(tmp_path / "out"), "--assign", f"1={image.name}"]
+    assert run(["predict", *arguments]) == 2
+    assert "give it with --study or --plan" in capsys.readouterr().err
+
+
 def test_the_plan_alone_makes_the_patient_water(sample, predicted):
     images = sorted((sample / "study").glob("RTIMAGE*.dcm"))
     profile = resource_folder("SampleData") / PROFILE
