@@ -46,7 +46,13 @@ def connect(place: str) -> Any:
 
 
 def create(place: str) -> Any:
-    """Create a database, or upgrade the tables of an older one."""
+    """Create a database, or upgrade the tables of an older one.
+
+    Raises
+    ------
+    MissingObject
+        No place is chosen.
+    """
     from intrepid_cohort.database import initialise
 
     if not place.strip():
@@ -89,10 +95,14 @@ def ask(engine: Any, question: Question) -> tuple[list[str], list[dict[str, Any]
 def chart(engine: Any, question: Question, kind: str) -> Any:
     """Return a chart (`intrepid_cohort.statistics.charts.Chart`) of a question; metrics are what it is about.
 
+    All but the correlation show the first metric.
+
     Raises
     ------
-    UnusableInput
-        There is too little to draw.
+    MissingObject
+        No metric is named, or there is too little to draw.
+    InvalidSetting
+        Only one centre has rows.
     """
     from intrepid_cohort import statistics as _  # noqa: F401 - says what to install before anything else
     from intrepid_cohort.saved_queries import Question as Asked
@@ -106,11 +116,12 @@ def chart(engine: Any, question: Question, kind: str) -> Any:
         raise MissingObject("Name at least one metric, for example D95%.")
     show = ("pseudonym", "centre", "study_date")
     rows = Asked(question.conditions, show=show, metrics=metrics).ask(engine)
-    if kind in ("Correlation", "By centre"):
-        sample = sample_of(rows, metrics, labels=("centre",))
-        if kind == "Correlation":
-            return correlation.chart_of(correlation.correlation(sample, metrics), sample.notes)
-        test = group_tests.compare_groups(sample, metrics, group="centre")[0]
+    if kind == "Correlation":
+        sample = sample_of(rows, metrics)
+        return correlation.chart_of(correlation.correlation(sample, metrics), sample.notes)
+    if kind == "By centre":
+        sample = sample_of(rows, [metrics[0]], labels=("centre",))
+        [test] = group_tests.compare_groups(sample, [metrics[0]], group="centre")
         return group_tests.chart_of(sample, test, group="centre", notes=sample.notes)
     sample = sample_of(rows, [metrics[0], "study_date"])
     if kind == "Over time":

@@ -33,7 +33,7 @@ KEYS = ("PatientID", "StudyDate", "StudyInstanceUID", "AccessionNumber")
 
 @dataclass
 class Fetched:
-    """What came; ``missing`` has a line for each series that did not come whole."""
+    """What came; ``missing`` has a line for each series that did not come whole, or object without a valid UID."""
 
     studies: int = 0
     series: int = 0
@@ -127,6 +127,11 @@ def _find_series(peer: Peer, keys: Mapping[str, str], missing: list[str]) -> lis
     studies = {text(answer, "StudyInstanceUID"): answer for answer in _find(peer, query)}
     found = []
     for study_uid in sorted(set(studies) - {""}):
+        try:
+            _safe(study_uid)
+        except MissingObject as reason:
+            missing.append(str(reason))
+            continue
         wanted = Dataset()
         wanted.QueryRetrieveLevel = "SERIES"
         wanted.StudyInstanceUID = study_uid
@@ -225,9 +230,9 @@ def _write(dataset: Dataset, place: Path) -> None:
 
 
 def _safe(uid: str) -> str:
-    # A node may send anything; a UID becomes a file name only if it is one.
-    if not re.fullmatch(r"[0-9.]{1,64}", uid):
-        raise MissingObject("An object came without a valid SOP Instance UID; it is left out.")
+    """Return a UID that may become the name of a file or folder: a node may send anything, also ``..``."""
+    if not re.fullmatch(r"[0-9][0-9.]{0,63}", uid):
+        raise MissingObject("An object or study came without a valid UID; it is left out.")
     return uid
 
 
@@ -282,12 +287,16 @@ def fetch_by_web(
         raise MissingObject(f"{peer.url} has no radiotherapy object that matches. Loosen the keys.")
     result.studies, result.series = len({one[0] for one in wanted}), len({one[1] for one in wanted})
     for number, (study_uid, series_uid, instance_uid) in enumerate(wanted, 1):
-        place = folder / _safe(study_uid)
-        if (place / f"{_safe(instance_uid)}.dcm").is_file():
-            result.known += 1
-        else:
-            _write(peer.retrieve(study_uid, series_uid, instance_uid), place)
-            result.files += 1
+        try:
+            place = folder / _safe(study_uid)
+            is_known = (place / f"{_safe(instance_uid)}.dcm").is_file()
+            if not is_known:
+                _write(peer.retrieve(study_uid, series_uid, instance_uid), place)
+        except MissingObject as reason:
+            result.missing.append(str(reason))
+            continue
+        result.known += is_known
+        result.files += not is_known
         progress("fetching objects", number, len(wanted))
     return result
 

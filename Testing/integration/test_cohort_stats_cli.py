@@ -46,6 +46,12 @@ def test_population_dvh_of_groups(answer, tmp_path):
     assert (tmp_path / "dvh.csv").read_text().startswith("group,dose,mean,p0,p5")
 
 
+def test_several_dvhs_of_one_patient_are_told(answer):
+    assert answer("dvh", *ORGAN)["groups"][""]["notes"] == []
+    (note,) = answer("dvh")["groups"][""]["notes"]
+    assert note.startswith("100 DVHs come from 50 patients")
+
+
 def test_mean_dose_is_the_area_under_the_population_dvh(answer, database, capsys):
     curves = answer("dvh", *ORGAN)["curves"]
     area = sum((b["dose"] - a["dose"]) * (a["mean"] + b["mean"]) / 200 for a, b in pairwise(curves))

@@ -4,12 +4,13 @@ import subprocess
 
 import pytest
 
+from cohort_tables import fill
 from DVHMetricsModuleLib import cohort
 from DVHMetricsModuleLib.cohort import Question
 from intrepid_cohort.database import initialise
 from intrepid_cohort.importing import import_folders
 from intrepid_cohort.simulation.cohort import write_cohort
-from intrepid_rt.errors import MissingObject
+from intrepid_rt.errors import InvalidSetting, MissingObject
 from SlicerInTrEPIDLib.command import environment
 from SlicerInTrEPIDLib.headless import headless_scene
 
@@ -41,6 +42,19 @@ def test_questions_and_charts(filled):
         assert cohort.chart(engine, question, kind).title
     with pytest.raises(MissingObject, match="at least one metric"):
         cohort.chart(engine, Question("type = PTV"), "Over time")
+
+
+def test_centres_are_compared_by_the_first_metric(tmp_path):
+    engine = initialise(tmp_path / "c.db")
+    fill(engine, 12, 2)
+    drawn = cohort.chart(engine, Question("name = organ 1", "D50%, D2%"), "By centre")
+    assert drawn.title.startswith("D50%: Kruskal-Wallis, p = ")
+    alone = cohort.chart(engine, Question("name = organ 1", "D50%"), "By centre")
+    assert drawn.title == alone.title  # the p value is not corrected for what is not shown
+    assert [(one.kind, one.name, len(one.y)) for one in drawn.series] == [("box", name, 4) for name in "ABC"]
+    with pytest.raises(InvalidSetting, match=r"Only one group \(A\)"):
+        cohort.chart(engine, Question("name = organ 1\ncentre = A", "D50%"), "By centre")
+    engine.dispose()
 
 
 def test_a_patient_is_opened(filled):

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from sqlalchemy import Engine, delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, Select, delete, select
+from sqlalchemy.orm import Session, aliased
 
 from intrepid_cohort.database import translating_errors
 from intrepid_cohort.schema import (
@@ -70,47 +70,55 @@ def check_collection(engine: Engine, collection: str, limits: CheckLimits | None
     return found
 
 
-def _rows(session: Session, collection: str) -> list[dict[str, Any]]:
-    """One row per structure of the clinical set of each included treatment, with its dose."""
-    query = (
-        select(Patient.id, Patient.pseudonym, Patient.centre, Treatment.prescription_dose_gy, Dose.max_gy,
-               Dose.file_sha256, Structure, DoseVolumeHistogram.median_gy, DoseVolumeHistogram.mean_gy)
+def _treatments(collection: str, *columns: Any) -> Select:
+    """Return a query of the treatments of a collection that have a dose, with their patient and dose."""
+    return (
+        select(*columns)
         .select_from(Treatment)
         .join(Collection, Treatment.collection_id == Collection.id)
         .join(Patient, Treatment.patient_id == Patient.id)
         .join(Dose, Treatment.dose_id == Dose.id)
+        .where(Collection.name == collection)
+    )
+
+
+def _rows(session: Session, collection: str) -> list[dict[str, Any]]:
+    """One row per structure of the clinical set of each included treatment, with its dose."""
+    query = (
+        _treatments(collection, Patient.id, Patient.pseudonym, Patient.centre, Treatment.prescription_dose_gy,
+                    Dose.max_gy, Structure, DoseVolumeHistogram.median_gy, DoseVolumeHistogram.mean_gy)
         .join(DoseVolumeHistogram, DoseVolumeHistogram.dose_id == Dose.id)
         .join(Structure, DoseVolumeHistogram.structure_id == Structure.id)
         .join(StructureSet, Structure.structure_set_id == StructureSet.id)
-        .join(Study, StructureSet.study_id == Study.id)
-        .where(Collection.name == collection, StructureSet.sop_instance_uid == Dose.referenced_structure_set_uid)
+        .where(StructureSet.sop_instance_uid == Dose.referenced_structure_set_uid)
         .order_by(Patient.pseudonym, Structure.roi_number)
     )  # fmt: skip
     return [
         {
             "patient_id": patient_id, "pseudonym": pseudonym, "centre": centre, "prescription_gy": prescription,
-            "max_gy": max_gy, "dose_sha256": sha, "name": structure.institutional_category or structure.roi_name,
+            "max_gy": max_gy, "name": structure.institutional_category or structure.roi_name,
             "type": structure.rt_roi_interpreted_type or "", "volume_cc": structure.volume_cc,
             "centroid_mm": (structure.centroid_x_mm, structure.centroid_y_mm, structure.centroid_z_mm),
             "median_gy": median, "mean_gy": mean,
         }
-        for patient_id, pseudonym, centre, prescription, max_gy, sha, structure, median, mean in session.execute(query)
+        for patient_id, pseudonym, centre, prescription, max_gy, structure, median, mean in session.execute(query)
     ]  # fmt: skip
 
 
 def _image_rows(session: Session, collection: str) -> list[dict[str, Any]]:
     """One row per included treatment and series that its structures were drawn on; none where no CT was imported."""
+    image_study = aliased(Study)  # the CT may lie in another study of the patient
     query = (
-        select(Patient.id, Patient.pseudonym, Series.series_instance_uid, Series.missing_image_count,
-               StructureSet.missing_image_count, Series.image_count)
-        .select_from(Treatment)
-        .join(Collection, Treatment.collection_id == Collection.id)
-        .join(Patient, Treatment.patient_id == Patient.id)
-        .join(Dose, Treatment.dose_id == Dose.id)
+        _treatments(collection, Patient.id, Patient.pseudonym, Series.series_instance_uid, Series.missing_image_count,
+                    StructureSet.missing_image_count, Series.image_count)
         .join(Study, Study.patient_id == Patient.id)
         .join(StructureSet, StructureSet.study_id == Study.id)
-        .join(Series, Series.series_instance_uid == StructureSet.referenced_series_uid)
-        .where(Collection.name == collection, StructureSet.sop_instance_uid == Dose.referenced_structure_set_uid)
+        .join(image_study, image_study.patient_id == Patient.id)
+        .join(Series, Series.study_id == image_study.id)
+        .where(
+            StructureSet.sop_instance_uid == Dose.referenced_structure_set_uid,
+            Series.series_instance_uid == StructureSet.referenced_series_uid,
+        )
         .order_by(Patient.pseudonym, Series.series_instance_uid)
     )  # fmt: skip
     names = ("patient_id", "pseudonym", "series_uid", "in_gaps", "named", "image_count")
@@ -170,7 +178,11 @@ def _missing(rows: list[dict[str, Any]], limits: CheckLimits) -> Iterator[dict[s
 
 def _outliers(rows: list[dict[str, Any]], limits: CheckLimits) -> Iterator[dict[str, Any]]:
     """Find volumes, and places relative to the outer contour, that are far from those of the other patients."""
-    body = {row["patient_id"]: row["centroid_mm"] for row in rows if row["type"] == "EXTERNAL"}
+    body = {
+        row["patient_id"]: row["centroid_mm"]
+        for row in rows
+        if row["type"] == "EXTERNAL" and None not in row["centroid_mm"]
+    }
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["volume_cc"]:
@@ -180,7 +192,7 @@ def _outliers(rows: list[dict[str, Any]], limits: CheckLimits) -> Iterator[dict[
                         lambda row, name=name: f"{name} has {row['volume_cc']:.1f} cm3")  # fmt: skip
         placed = [row for row in members if row["patient_id"] in body and None not in row["centroid_mm"]]
         for axis, letter in enumerate("xyz"):
-            offsets = [row["centroid_mm"][axis] - (body[row["patient_id"]][axis] or 0.0) for row in placed]
+            offsets = [row["centroid_mm"][axis] - body[row["patient_id"]][axis] for row in placed]
             yield from _far(placed, f"position outlier {letter}", offsets, limits,
                             lambda row, name=name, letter=letter: f"{name} lies far off along {letter}")  # fmt: skip
 

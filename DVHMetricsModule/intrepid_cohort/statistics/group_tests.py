@@ -52,7 +52,7 @@ def compare_groups(
     InvalidSetting
         Fewer than two groups, or an unknown correction.
     MissingObject
-        A group with fewer than three values.
+        A group with fewer than three values, or nothing but equal values in each.
     """
     from statsmodels.stats.multitest import multipletests
 
@@ -75,6 +75,8 @@ def _test(sample: Sample, endpoint: str, group: str, names: Sequence[str], ranks
     if small:
         raise MissingObject(f"{endpoint}: each group needs at least 3 values; too few in {', '.join(small)}.")
     every = list(of.values())
+    if all(np.ptp(values) == 0 for values in every):
+        raise MissingObject(f"{endpoint} does not vary within any group, so there is nothing to test it against.")
     if len(every) == 2:
         result = stats.mannwhitneyu(*every) if ranks else stats.ttest_ind(*every, equal_var=False)
         test = "Mann-Whitney U" if ranks else "Welch t"

@@ -14,7 +14,7 @@ from intrepid_cohort.database import translating_errors
 from intrepid_cohort.joins import ORDER, PRESCRIPTION_GY, joined
 from intrepid_cohort.packing import stored_dvh
 from intrepid_cohort.query import leaf
-from intrepid_cohort.schema import DoseVolumeHistogram, Structure
+from intrepid_cohort.schema import DoseVolumeHistogram, Patient, Structure
 from intrepid_cohort.statistics.charts import Chart, Series
 from intrepid_dvh.curve import DVH
 from intrepid_rt.errors import MissingObject
@@ -48,6 +48,7 @@ def population_dvh(
 ) -> PopulationDVH:
     """Return the population DVH of all structures that meet the conditions; one without a DVH is left out and told.
 
+    Every DVH counts alike: patients with several doses or structures count more than once, and ``notes`` say so.
     Each curve is read at common doses, linear between its bins; a curve that has ended has no volume.
 
     Raises
@@ -55,12 +56,13 @@ def population_dvh(
     MissingObject
         None of them has a DVH, or relative dose is asked for and no prescription is known.
     """
-    curves, lacking = [], 0
-    for curve in _curves(engine, conditions):
+    curves, lacking, patients = [], 0, set()
+    for patient, curve in _curves(engine, conditions):
         if curve is None or (relative_dose and not curve.prescription_gy):
             lacking += 1
         else:
             curves.append(curve)
+            patients.add(patient)
     if not curves:
         raise MissingObject("No structure that meets the conditions has such a DVH. Loosen the conditions.")
     doses = [curve.dose_percent if relative_dose else curve.dose_gy for curve in curves]
@@ -68,17 +70,29 @@ def population_dvh(
     grid = np.linspace(0.0, max(float(dose[-1]) for dose in doses), _POINTS)
     table = np.stack([np.interp(grid, d, v, right=0.0) for d, v in zip(doses, volumes, strict=True)])
     percentiles = dict(zip(PERCENTILES, np.percentile(table, PERCENTILES, axis=0), strict=True))
-    notes = (f"{lacking} structures without such a DVH are left out.",) if lacking else ()
+    notes = tuple(_notes(len(curves), len(patients), lacking))
     return PopulationDVH(grid, table.mean(axis=0), percentiles, len(curves), relative_dose, relative_volume, notes)
 
 
-def _curves(engine: Engine, conditions: Sequence[str]) -> Iterator[DVH | None]:
+def _notes(count: int, patients: int, lacking: int) -> Iterator[str]:
+    if lacking:
+        yield f"{lacking} structures without such a DVH are left out."
+    if patients < count:
+        yield (
+            f"{count} DVHs come from {patients} patients: who has several doses or structures among them counts more "
+            "than once. Choose one structure of one dose per patient."
+        )
+
+
+def _curves(engine: Engine, conditions: Sequence[str]) -> Iterator[tuple[str, DVH | None]]:
+    """Yield pseudonym and DVH, None where there is none."""
     clauses = [clause_of(text, partial(leaf, model_arguments={})) for text in conditions]
-    query = joined(DoseVolumeHistogram, Structure.roi_name, PRESCRIPTION_GY).where(*clauses).order_by(*ORDER)
+    columns = (Patient.pseudonym, DoseVolumeHistogram, Structure.roi_name, PRESCRIPTION_GY)
+    query = joined(*columns).where(*clauses).order_by(*ORDER)
     with translating_errors(engine), Session(engine) as session:
-        for row, name, prescription_gy in session.execute(query.execution_options(yield_per=200)):
+        for patient, row, name, prescription_gy in session.execute(query.execution_options(yield_per=200)):
             known = row.cumulative_volume_cc is not None
-            yield stored_dvh(row, structure=name, prescription_gy=prescription_gy) if known else None
+            yield patient, stored_dvh(row, structure=name, prescription_gy=prescription_gy) if known else None
 
 
 def chart_of(groups: dict[str, PopulationDVH], title: str = "Population DVH") -> Chart:

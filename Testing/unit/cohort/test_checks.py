@@ -24,7 +24,7 @@ LIMITS = CheckLimits()
 def row(number, name="Heart", **changed):
     base = {
         "patient_id": number, "pseudonym": f"P{number}", "centre": "A", "prescription_gy": 50.0, "max_gy": 54.0,
-        "dose_sha256": "x", "name": name, "type": "ORGAN", "volume_cc": 600.0 + number, "median_gy": 3.0,
+        "name": name, "type": "ORGAN", "volume_cc": 600.0 + number, "median_gy": 3.0,
         "mean_gy": 3.0, "centroid_mm": (float(number % 3), 0.0, 0.0),
     }  # fmt: skip
     return base | changed
@@ -59,6 +59,15 @@ def test_outliers_of_volume_and_place():
     found = {(one["pseudonym"], one["check_name"]) for one in _outliers(rows, LIMITS)}
     assert {("P3", "volume outlier"), ("P7", "position outlier x")} <= found
     assert len(found) <= 3
+
+
+def test_a_body_without_place_is_no_origin():
+    rows = []
+    for n in range(30):
+        centroid = (None,) * 3 if n == 5 else (100.0 * n, 0.0, 0.0)
+        rows.append(row(n, "External", type="EXTERNAL", centroid_mm=centroid, volume_cc=20_000.0))
+        rows.append(row(n, centroid_mm=(100.0 * n + n % 3, 0.0, 0.0)))
+    assert "P5" not in {one["pseudonym"] for one in _outliers(rows, LIMITS)}
 
 
 def test_one_person_twice():

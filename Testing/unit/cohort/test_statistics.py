@@ -149,6 +149,13 @@ def test_more_than_two_groups():
         group_tests.compare_groups(sample(group=list("aaab"), y=[1.0, 2, 3, 4]), ["y"])
 
 
+@pytest.mark.parametrize("ranks", [True, False])
+@pytest.mark.parametrize("groups", ["aaabbb", "aaabbbccc"])
+def test_groups_in_which_nothing_varies_are_refused(groups, ranks):
+    with pytest.raises(MissingObject, match="does not vary within any group"):
+        group_tests.compare_groups(sample(group=list(groups), y=[2.0] * len(groups)), ["y"], ranks=ranks)
+
+
 def test_moving_average_is_that_of_the_last_values():
     days = [f"2024-01-{day:02d}" for day in (3, 1, 2, 5, 4)]
     rows = [{"pseudonym": day, "study_date": day, "y": float(day[-1])} for day in days]
