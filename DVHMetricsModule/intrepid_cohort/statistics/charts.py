@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from intrepid_dvh.metric_grammar import DIMENSIONLESS, parse_metric
+from intrepid_dvh.units import UNIT_LABEL
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import InvalidSetting
 
@@ -37,6 +39,19 @@ class Chart:
     matrix: Sequence[Sequence[float]] = ()
     matrix_names: Sequence[str] = ()
     notes: tuple[str, ...] = field(default=())
+
+
+def with_unit(name: str) -> str:
+    """Return what an axis says of a metric: its unit as well; the name of a column has its own.
+
+    >>> [with_unit(name) for name in ("D95%", "V20Gy", "V20Gy_cc", "DMEAN", "DNTCP", "mean_gy")]
+    ['D95% (Gy)', 'V20Gy (%)', 'V20Gy_cc (cc)', 'DMEAN (Gy)', 'DNTCP', 'mean_gy']
+    """
+    parsed = parse_metric(name)
+    if parsed.letter not in ("D", "DC", "V", "CV") or not parsed.valid or parsed.quantity in DIMENSIONLESS:
+        return name
+    unit = parsed.output or ("GY" if parsed.letter in ("D", "DC") else "%")  # curves of a cohort are in Gy
+    return f"{name} ({UNIT_LABEL[unit]})"
 
 
 FILES = (".png", ".svg", ".pdf", ".html")

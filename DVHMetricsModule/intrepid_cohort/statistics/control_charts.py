@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intrepid_cohort.statistics.charts import Chart, Series
+from intrepid_cohort.statistics.charts import Chart, Series, with_unit
 from intrepid_cohort.statistics.frames import Sample
 from intrepid_rt.errors import InvalidSetting, MissingObject
 
@@ -106,4 +106,4 @@ def chart_of(found: ControlChart, endpoint: str, notes: tuple[str, ...] = ()) ->
         Series("line", ends, [found.lower] * 2, f"lower limit {found.lower:.4g}", colour=1, dashed=True),
     )  # fmt: skip
     what = f"Residual of {endpoint} after {', '.join(found.adjusted_for)}" if found.adjusted_for else endpoint
-    return Chart(f"Control chart: {what}", "Number in order of time", what, series, notes=notes)
+    return Chart(f"Control chart: {what}", "Number in order of time", with_unit(what), series, notes=notes)

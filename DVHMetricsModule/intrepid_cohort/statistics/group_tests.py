@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from intrepid_cohort.statistics.charts import Chart, Series
+from intrepid_cohort.statistics.charts import Chart, Series, with_unit
 from intrepid_cohort.statistics.frames import Sample
 from intrepid_rt.errors import InvalidSetting, MissingObject
 
@@ -117,4 +117,4 @@ def chart_of(sample: Sample, found: GroupTest, *, group: str = "group", notes: t
         for number, name in enumerate(found.counts)
     )
     title = f"{found.endpoint}: {found.test}, p = {found.corrected_p_value:.3g}, {found.effect_name} {found.effect:.2f}"
-    return Chart(title, "", found.endpoint, series, notes=notes)
+    return Chart(title, "", with_unit(found.endpoint), series, notes=notes)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from intrepid_cohort.statistics.charts import Chart, Series
+from intrepid_cohort.statistics.charts import Chart, Series, with_unit
 from intrepid_cohort.statistics.frames import Sample
 from intrepid_rt.atomic import replacing
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnreadableFile
@@ -213,7 +213,7 @@ def chart_of(found: Learned, notes: tuple[str, ...] = ()) -> Chart:
         Series("line", ends, ends, "", colour=5, dashed=True),
     )
     title = f"{found.kind}: {found.response}, R2 = {found.test_r2:.2f} on patients not seen"
-    return Chart(title, f"Observed {found.response}", "Predicted", series, notes=notes)
+    return Chart(title, f"Observed {with_unit(found.response)}", "Predicted", series, notes=notes)
 
 
 def importance_chart(found: Learned) -> Chart:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from intrepid_cohort.statistics.charts import Chart, Series
+from intrepid_cohort.statistics.charts import Chart, Series, with_unit
 from intrepid_cohort.statistics.frames import Sample
 from intrepid_rt.errors import InvalidSetting
 
@@ -63,4 +63,4 @@ def chart_of(found: Trend, endpoint: str, notes: tuple[str, ...] = ()) -> Chart:
         Series("dots", found.days, found.values.tolist(), endpoint, texts=found.labels),
         Series("line", days, found.average[full].tolist(), f"average of the last {found.window}", colour=1),
     )
-    return Chart(f"{endpoint} over time", "Date", endpoint, series, notes=notes)
+    return Chart(f"{endpoint} over time", "Date", with_unit(endpoint), series, notes=notes)
