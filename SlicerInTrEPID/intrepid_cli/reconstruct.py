@@ -59,7 +59,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--batch", is_flag=True, help="STUDY_DIR holds one folder per study; finished ones are kept.")
 @click.option("--jobs", type=click.IntRange(1), help="With --batch: processes; default: all cores.")
 @click.option("--scheduler", metavar="ADDRESS", help="With --batch: a Dask scheduler, such as tcp://host:8786.")
-@click.option("--device", default="cpu", show_default=True, help="Where networks run: cpu, cuda or mps.")
+@click.option("--device", default="cpu", show_default=True, help="What computes: cpu, cuda, or mps (networks only).")
 @json_option
 def command(  # type: ignore[no-untyped-def]
     study_dir: Path,

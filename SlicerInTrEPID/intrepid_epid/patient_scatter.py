@@ -5,6 +5,7 @@ sends photons of lower energy to every coarse pixel, attenuated on the way throu
 scatter is smooth over centimetres, so coarse blocks and pixels suffice.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,7 +14,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from intrepid_epid.ray_tracing import Anatomy, _trace_one
+from intrepid_epid.compute.device import Loop
+from intrepid_epid.ray_tracing import Anatomy, add_mass_thickness
 from intrepid_epid.simulation.materials import ELECTRON_MASS_MEV, MATERIALS, mass_attenuation_cm2_g
 from intrepid_epid.transit import PrimaryBeam
 from intrepid_rt.grids import Grid
@@ -63,24 +65,27 @@ def single_scatter(
     response = np.ascontiguousarray(readings(np.exp(_LOG_ENERGY)).T)
     collected = np.zeros((coarse.values.size, len(response)))
     mu = np.stack([mass_attenuation_cm2_g(name, np.exp(_LOG_ENERGY).clip(0.01, 24.0)) for name in anatomy.materials])
-    density = anatomy.density
-    _gather(
-        np.ascontiguousarray(density.values, np.float32),
-        np.ascontiguousarray(anatomy.material),
-        np.ascontiguousarray(density.index_to_lps[:3, :3]),
-        np.ascontiguousarray(density.position_to_index(sources.position_lps_mm)),
-        sources.position_lps_mm,
-        sources.strength,
-        sources.energy_mev,
-        beam.frame.source_lps_mm,
-        beam.pixel_positions_lps_mm(coarse).reshape(-1, 3),
-        np.ascontiguousarray(density.position_to_index(beam.pixel_positions_lps_mm(coarse).reshape(-1, 3))),
-        mu,
-        response,
-        float(_LOG_ENERGY[0]),
-        float(_LOG_ENERGY[1] - _LOG_ENERGY[0]),
-        collected,
-    )
+    to_index = anatomy.density.position_to_index
+    pixels = np.ascontiguousarray(beam.pixel_positions_lps_mm(coarse).reshape(-1, 3))
+    with anatomy.device.updated(collected) as out:
+        anatomy.device.run(
+            PIXELS,
+            len(pixels),
+            *anatomy.voxels,
+            np.ascontiguousarray(to_index(sources.position_lps_mm)),
+            sources.position_lps_mm,
+            sources.strength,
+            sources.energy_mev,
+            beam.frame.source_lps_mm,
+            pixels,
+            np.ascontiguousarray(to_index(pixels)),
+            mu,
+            response,
+            float(_LOG_ENERGY[0]),
+            float(_LOG_ENERGY[1] - _LOG_ENERGY[0]),
+            out,
+            scratch=len(mu),
+        )
     x, y = np.meshgrid(detector.x_mm, detector.y_mm)
     maps = [coarse.with_values(r.reshape(coarse.values.shape)).sample(x, y, order=3) for r in collected.T]
     return np.clip(np.nan_to_num(np.stack(maps)), 0.0, None)
@@ -160,34 +165,45 @@ def block_averaged(anatomy: Anatomy) -> Anatomy:
     affine[:3, :3] *= np.array(steps[::-1])
     density = np.sum(masses, axis=0) / np.prod(steps)
     grid = Grid(density.astype(np.float32), affine, anatomy.density.frame_of_reference_uid)
-    return Anatomy(grid, np.argmax(masses, axis=0).astype(np.uint8), anatomy.materials)
+    return Anatomy(grid, np.argmax(masses, axis=0).astype(np.uint8), anatomy.materials, anatomy.device)
+
+
+@njit(cache=True)
+def _pixel(  # type: ignore[no-untyped-def]
+    number, thickness, density, material, index_to_mm, block_index, block_mm, strength, energy, focus_mm, pixel_mm,
+    pixel_index, mu, response, log_first, log_step, out,
+):  # fmt: skip
+    """Collect what all blocks send to one pixel."""
+    pixel = pixel_mm[number]
+    for block in range(block_mm.shape[0]):
+        at = block_mm[block]
+        in_x, in_y, in_z = at[0] - focus_mm[0], at[1] - focus_mm[1], at[2] - focus_mm[2]
+        out_x, out_y, out_z = pixel[0] - at[0], pixel[1] - at[1], pixel[2] - at[2]
+        r2_mm2 = out_x**2 + out_y**2 + out_z**2
+        cosine = (in_x * out_x + in_y * out_y + in_z * out_z) / math.sqrt((in_x**2 + in_y**2 + in_z**2) * r2_mm2)
+        thickness[:] = 0.0
+        end = block_index[block]
+        add_mass_thickness(density, material, index_to_mm, pixel_index[number], end[0], end[1], end[2], thickness)
+        for group in range(energy.shape[0]):
+            ratio = 1.0 / (1.0 + energy[group] / ELECTRON_MASS_MEV * (1.0 - cosine))
+            klein_nishina = 0.5 * CLASSICAL_ELECTRON_RADIUS_CM**2 * ratio**2
+            klein_nishina *= ratio + 1.0 / ratio - 1.0 + cosine**2
+            place = (math.log(energy[group] * ratio) - log_first) / log_step
+            low = min(max(int(place), 0), mu.shape[1] - 2)
+            part = place - low
+            depth = 0.0
+            for m in range(mu.shape[0]):
+                depth += thickness[m] * (mu[m, low] * (1.0 - part) + mu[m, low + 1] * part)
+            arriving = strength[block, group] * klein_nishina / (0.01 * r2_mm2) * math.exp(-depth)
+            for detector in range(response.shape[0]):
+                value = response[detector, low] * (1.0 - part) + response[detector, low + 1] * part
+                out[number, detector] += arriving * value
 
 
 @njit(cache=True, parallel=True)
-def _gather(  # type: ignore[no-untyped-def]
-    density, material, index_to_mm, source_index, source_mm, strength, energy, focus_mm, pixel_mm, pixel_index,
-    mu, response, log_first, log_step, out,
-):  # fmt: skip
-    for pixel in prange(pixel_mm.shape[0]):
-        thickness = np.zeros(mu.shape[0], np.float32)
-        for block in range(source_mm.shape[0]):
-            incoming = source_mm[block] - focus_mm
-            outgoing = pixel_mm[pixel] - source_mm[block]
-            r2_cm2 = np.sum(outgoing**2) * 0.01
-            cosine = np.sum(incoming * outgoing) / np.sqrt(np.sum(incoming**2) * np.sum(outgoing**2))
-            thickness[:] = 0.0
-            _trace_one(density, material, pixel_index[pixel], source_index[block], index_to_mm, thickness)
-            for group in range(energy.shape[0]):
-                ratio = 1.0 / (1.0 + energy[group] / ELECTRON_MASS_MEV * (1.0 - cosine))
-                klein_nishina = 0.5 * CLASSICAL_ELECTRON_RADIUS_CM**2 * ratio**2
-                klein_nishina *= ratio + 1.0 / ratio - 1.0 + cosine**2
-                at = (np.log(energy[group] * ratio) - log_first) / log_step
-                low = min(max(int(at), 0), mu.shape[1] - 2)
-                part = at - low
-                depth = 0.0
-                for m in range(mu.shape[0]):
-                    depth += thickness[m] * (mu[m, low] * (1.0 - part) + mu[m, low + 1] * part)
-                arriving = strength[block, group] * klein_nishina / r2_cm2 * np.exp(-depth)
-                for detector in range(response.shape[0]):
-                    value = response[detector, low] * (1.0 - part) + response[detector, low + 1] * part
-                    out[pixel, detector] += arriving * value
+def _pixels(turns, scratch_size, arguments):  # type: ignore[no-untyped-def]
+    for number in prange(turns):
+        _pixel(number, np.empty(scratch_size, np.float32), *arguments)
+
+
+PIXELS = Loop(_pixel, _pixels)

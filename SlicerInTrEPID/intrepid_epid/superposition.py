@@ -61,6 +61,7 @@ def superposed(released: ReleasedEnergy, beam: PrimaryBeam) -> NDArray:
         spacing_mm=grid.spacing_mm,
         source_mm=(beam.frame.source_lps_mm - grid.origin_lps_mm) @ axes,
         kernel=spectrum_kernel(beam.spectrum),
+        device=beam.anatomy.device,
     )
 
 

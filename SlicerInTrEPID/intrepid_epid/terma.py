@@ -1,14 +1,16 @@
 """Energy that primary photons release in the patient, on the grid of a dose engine."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from intrepid_epid.compute.device import Loop
 from intrepid_epid.dose_engine.cone_kernel import primary_share
 from intrepid_epid.kerma import GY_PER_MEV_G
-from intrepid_epid.ray_tracing import _trace_one
+from intrepid_epid.ray_tracing import add_mass_thickness
 from intrepid_epid.simulation.materials import mass_attenuation_cm2_g
 from intrepid_epid.transit import PrimaryBeam
 from intrepid_rt.portal_image import PortalImage
@@ -61,46 +63,57 @@ def add_released_energy(
     origin = axes @ (grid.origin_lps_mm - frame.isocentre_lps_mm)
     origin = np.array([origin[0], origin[1], frame.source_to_axis_mm - origin[2]])
     plane = np.array([fluence.source_to_image_mm, *fluence.first_pixel_mm, *fluence.pixel_spacing_mm])
-    _release(
-        np.ascontiguousarray(grid.values, np.float32),
-        np.ascontiguousarray(beam.anatomy.material, np.uint8),
-        grid.position_to_index(frame.source_lps_mm),
-        np.ascontiguousarray(grid.index_to_lps[:3, :3]),
-        np.ascontiguousarray(to_gantry),
-        origin,
-        np.ascontiguousarray(fluence.values, np.float64),
-        plane,
-        DARK * float(fluence.values.max()) if dark is None else dark,
-        beam.attenuation_cm2_g.astype(np.float32),
-        np.stack([per_photon * share, per_photon * (1 - share)]).astype(np.float32),
-        released_gy,
-    )
+    device, mu = beam.anatomy.device, beam.attenuation_cm2_g.astype(np.float32)
+    with device.updated(released_gy) as out:
+        device.run(
+            LINES,
+            grid.shape[0] * grid.shape[1],
+            *beam.anatomy.voxels,
+            grid.position_to_index(frame.source_lps_mm),
+            np.ascontiguousarray(to_gantry),
+            origin,
+            np.ascontiguousarray(fluence.values, np.float64),
+            plane,
+            DARK * float(fluence.values.max()) if dark is None else dark,
+            mu,
+            np.stack([per_photon * share, per_photon * (1 - share)]).astype(np.float32),
+            out,
+            scratch=sum(mu.shape),
+        )
+
+
+@njit(cache=True)
+def _line(  # type: ignore[no-untyped-def]
+    number, scratch, density, material, index_to_mm, source, to_gantry, origin, fluence, plane, dark, mu, response, out
+):
+    """Release energy in the voxels of one line along the first axis."""
+    _, ny, nx = density.shape
+    k, j = number // ny, number % ny
+    thickness, depth = scratch[: mu.shape[0]], scratch[mu.shape[0] :]
+    for i in range(nx):
+        away = origin[2] + to_gantry[2, 0] * i + to_gantry[2, 1] * j + to_gantry[2, 2] * k
+        if away <= 0.0:
+            continue
+        x = origin[0] + to_gantry[0, 0] * i + to_gantry[0, 1] * j + to_gantry[0, 2] * k
+        y = origin[1] + to_gantry[1, 0] * i + to_gantry[1, 1] * j + to_gantry[1, 2] * k
+        scale = plane[0] / away
+        arriving = _sampled(fluence, (plane[2] - y * scale) / plane[3], (x * scale - plane[1]) / plane[4])
+        if arriving <= dark:
+            continue
+        thickness[:] = 0.0
+        add_mass_thickness(density, material, index_to_mm, source, float(i), float(j), float(k), thickness)
+        first, second = _transmitted(thickness, mu, response, depth)
+        out[0, k, j, i] += arriving * scale**2 * first
+        out[1, k, j, i] += arriving * scale**2 * second
 
 
 @njit(cache=True, parallel=True)
-def _release(  # type: ignore[no-untyped-def]
-    density, material, source, index_to_mm, to_gantry, origin, fluence, plane, dark, mu, response, out
-):
-    nz, ny, nx = density.shape
-    for line in prange(nz * ny):
-        k, j = line // ny, line % ny
-        thickness, target = np.zeros(mu.shape[0], np.float32), np.empty(3)
-        depth = np.empty(mu.shape[1], np.float32)
-        target[1], target[2] = j, k
-        for i in range(nx):
-            target[0] = i
-            x, y, away = origin + to_gantry[:, 0] * i + to_gantry[:, 1] * j + to_gantry[:, 2] * k
-            if away <= 0.0:
-                continue
-            scale = plane[0] / away
-            arriving = _sampled(fluence, (plane[2] - y * scale) / plane[3], (x * scale - plane[1]) / plane[4])
-            if arriving <= dark:
-                continue
-            thickness[:] = 0.0
-            _trace_one(density, material, source, target, index_to_mm, thickness)
-            first, second = _transmitted(thickness, mu, response, depth)
-            out[0, k, j, i] += arriving * scale**2 * first
-            out[1, k, j, i] += arriving * scale**2 * second
+def _lines(turns, scratch_size, arguments):  # type: ignore[no-untyped-def]
+    for number in prange(turns):
+        _line(number, np.empty(scratch_size, np.float32), *arguments)
+
+
+LINES = Loop(_line, _lines)
 
 
 @njit(cache=True)
@@ -126,7 +139,7 @@ def _transmitted(thickness, mu, response, depth):  # type: ignore[no-untyped-def
                 depth[e] += thickness[m] * mu[m, e]
     first, second = np.float32(0.0), np.float32(0.0)
     for e in range(mu.shape[1]):
-        passing = np.exp(-depth[e])
+        passing = math.exp(-depth[e])
         first += passing * response[0, e]
         second += passing * response[1, e]
     return first, second

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from intrepid_epid.compute.device import CPU, Device
 from intrepid_epid.ray_tracing import Anatomy, mass_thickness_g_cm2
 from intrepid_epid.simulation.materials import TISSUES, mass_attenuation_cm2_g, material_of_density
 from intrepid_epid.spectrum import Spectrum
@@ -14,9 +15,9 @@ from intrepid_rt.grids import Grid
 from intrepid_rt.portal_image import PortalImage
 
 
-def anatomy_of(density_g_cc: Grid) -> Anatomy:
+def anatomy_of(density_g_cc: Grid, device: Device = CPU) -> Anatomy:
     """Assign a tissue to every voxel by its mass density."""
-    return Anatomy(density_g_cc, material_of_density(density_g_cc.values), TISSUES)
+    return Anatomy(density_g_cc, material_of_density(density_g_cc.values), TISSUES, device)
 
 
 @dataclass(frozen=True, eq=False)

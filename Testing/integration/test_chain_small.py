@@ -349,7 +349,7 @@ def test_what_cannot_be_reconstructed_is_refused_in_one_line(tmp_path, capsys, d
         (("--machine", "nowhere.json"), "nowhere.json"),
         (("--anatomy", "cbct"), "cbct is no folder"),
         (("--device", "abacus"), "choose cpu, cuda or mps"),
-        (("--device", "cuda:99"), "offers no cuda:99. Use --device cpu"),
+        (("--device", "cuda:99"), "Use --device cpu"),
         (("--constraints", "nowhere.csv"), "nowhere.csv"),
         (("--ct-curve", "nowhere.csv"), "nowhere.csv"),
     ],

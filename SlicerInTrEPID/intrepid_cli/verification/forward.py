@@ -17,7 +17,7 @@ from intrepid_epid.error_causes import causes
 from intrepid_epid.forward_evidence import Evidence, Sector, arc_evidence, evidence, mismatch_percent
 from intrepid_epid.forward_portal_dose import ForwardPortalDose, forward_portal_dose
 from intrepid_epid.image_grid import on_grid_of
-from intrepid_epid.transit import PrimaryBeam, anatomy_of
+from intrepid_epid.transit import PrimaryBeam
 from intrepid_rt.errors import UnusableInput
 from intrepid_rt.plan import Beam
 from intrepid_rt.verification import BeamResult, ErrorCause, ForwardCheck
@@ -46,7 +46,7 @@ def forward_checked(
     """
     if inputs.profile is None:
         return tuple(replace(beam, forward_check=ForwardCheck(reason=NO_PROFILE)) for beam in beams)
-    anatomy = anatomy_of(tools.grid.density_g_cc)
+    anatomy = tools.anatomy
     planned = [beam for beam, _ in inputs.beams]
     ways = [PrimaryBeam(anatomy, tools.model.spectrum, beam.frame) for beam in beams]
     position = inputs.plan.patient_position

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from intrepid_cli.verification.network_portal_dose import by_network
 from intrepid_cli.verification.suitability import notes_on
 from intrepid_epid.beam_model import BeamModel
 from intrepid_epid.calculation_grid import CalculationGrid
+from intrepid_epid.compute.device import CPU, Device
 from intrepid_epid.delivery.arc_dose import arc_dose
 from intrepid_epid.delivery.arc_stretches import portal_parts
 from intrepid_epid.delivery.assignment import Assignment
@@ -22,6 +24,7 @@ from intrepid_epid.image_grid import binned
 from intrepid_epid.machine_profile import MachineProfile
 from intrepid_epid.networks.portal_dose_model import PortalDoseModel
 from intrepid_epid.portal_reader import PortalFrame
+from intrepid_epid.ray_tracing import Anatomy
 from intrepid_epid.refinement.refinement_model import RefinementModel
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
 from intrepid_epid.transit_portal_dose import transit_portal_dose
@@ -45,11 +48,17 @@ class ReconstructionTools:
     network: PortalDoseModel | None = None
     dose_to: str = "water"
     refinement: RefinementModel | None = None
+    device: Device = CPU
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """Tissues of the calculation grid, on the device."""
+        return anatomy_of(self.grid.density_g_cc, self.device)
 
 
 def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Progress) -> Iterator[BeamResult]:
     """Reconstruct beam after beam; ``progress`` is told the part done and the step that begins."""
-    anatomy = anatomy_of(tools.grid.density_g_cc)
+    anatomy = tools.anatomy
     spectrum = tools.model.spectrum
     factors = factors_of(tools.dose_to, spectrum.energy_mev, spectrum.weight).astype(np.float32)
     position = inputs.plan.patient_position

@@ -47,7 +47,8 @@ class VerificationSettings:
     truncated : str
         "refuse" or "complete": what to do if the image does not show the whole patient.
     device : str
-        Where networks and refinements compute: "cpu", "cuda", "cuda:1", "mps". The physics runs on the CPU.
+        Where physics, networks and refinements compute: "cpu", "cuda", "cuda:1"; "mps" for networks and refinements
+        alone.
     """
 
     study_dir: Path

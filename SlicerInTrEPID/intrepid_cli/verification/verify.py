@@ -31,6 +31,7 @@ from intrepid_cli.verification.selection import select
 from intrepid_cli.verification.settings import DEFAULT_GRID_MM, VerificationSettings
 from intrepid_epid.beam_model import beam_model
 from intrepid_epid.calculation_grid import calculation_grid, solid_extent
+from intrepid_epid.compute.device import physics_device
 from intrepid_epid.dose_engine.dose_to_water import MEANINGS
 from intrepid_epid.dose_reconstruction import DOSE_MODELS, dose_model
 from intrepid_epid.machine_profile import MachineProfile, relative_profile
@@ -122,6 +123,7 @@ def _tools(inputs: Inputs, settings: VerificationSettings, refinement: Refinemen
         network=network_model(settings.model, inputs.profile, settings.device) if is_network else None,
         dose_to=settings.dose_to,
         refinement=refinement,
+        device=physics_device(settings.device),
     )
 
 

@@ -12,13 +12,12 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
+from intrepid_epid.compute.device import CPU, Device, DeviceArray, Loop
 from intrepid_epid.dose_engine.cone_kernel import ConeKernel
 from intrepid_rt.errors import UnsupportedGeometry
 
 FloatArray = NDArray[np.floating]
 
-# Directions are dealt out to this many sums, whatever the number of threads: the result is the same on any machine.
-_PARTS = 8
 DIVERGING_BELOW_DEG = 60.0
 
 
@@ -30,6 +29,7 @@ def superpose(
     spacing_mm: ArrayLike,
     source_mm: ArrayLike,
     kernel: ConeKernel,
+    device: Device = CPU,
 ) -> FloatArray:
     """Spread released energy around its voxels and return the absorbed dose.
 
@@ -47,6 +47,8 @@ def superpose(
         Position of the photon source along the grid axes, (x, y, z) order, from the centre of voxel (0, 0, 0). Kernels
         point away from it on average: every voxel's energy is shared among the four corner directions of the beam.
     kernel : ConeKernel
+    device : Device
+        Where energy is carried along the lines.
 
     Returns
     -------
@@ -65,11 +67,14 @@ def superpose(
     for axis in range(3):
         # The leading axis goes first, so that a line takes exactly one voxel of every slab.
         order = [axis, *(a for a in range(3) if a != axis)]
-        moved_density = np.ascontiguousarray(np.moveaxis(density, axis, 0))
-        parts = np.zeros((_PARTS, *moved_density.shape), np.float32)
-        for bundle in bundles:
-            energy = released if bundle.share is None else released * bundle.share
-            _carry_bundle(np.moveaxis(energy, axis + 1, 1), moved_density, parts, spacing_cm, bundle, kernel, order)
+        moved_density = device.put(np.moveaxis(density, axis, 0))
+        parts = np.zeros((device.sums, *moved_density.shape), np.float32)
+        with device.updated(parts) as out:
+            for bundle in bundles:
+                energy = released if bundle.share is None else released * bundle.share
+                _carry_bundle(
+                    np.moveaxis(energy, axis + 1, 1), moved_density, out, spacing_cm, bundle, kernel, order, device
+                )
         deposited += np.moveaxis(parts.sum(axis=0), 0, axis)
     return deposited / density
 
@@ -137,28 +142,45 @@ def _bundles(released: FloatArray, spacing_cm: FloatArray, source_cm: FloatArray
 
 def _carry_bundle(
     energy: FloatArray,
-    density: FloatArray,
-    parts: FloatArray,
+    density: DeviceArray,
+    out: DeviceArray,
     spacing_cm: FloatArray,
     bundle: _Bundle,
     kernel: ConeKernel,
     order: list[int],
+    device: Device,
 ) -> None:
     """Carry energy (2, slabs, rows, columns) along those axes of a bundle that lead along the first of ``order``."""
     axes, cones = _directions(kernel, bundle.direction)
     chosen = np.flatnonzero((np.abs(axes / spacing_cm).argmax(axis=1) == order[0]) & bundle.cones[cones])
+    if chosen.size == 0:
+        return
     weights = np.stack([kernel.primary_weights, kernel.scatter_weights], axis=1)[cones[chosen]]
     weights /= np.array(kernel.directions)[cones[chosen], None, None]
     rates = np.stack([kernel.primary_rates_cm2_g, kernel.scatter_rates_cm2_g], axis=1)[cones[chosen]]
     steps = axes[chosen][:, order] / spacing_cm[order]
-    _carry(
-        np.ascontiguousarray(energy),
+    energy = np.ascontiguousarray(energy)
+    shifts = _shifts(steps, energy.shape[1])
+    lines = np.array(energy.shape[2:]) + np.ptp(shifts, axis=2)
+    together = device.side_by_side(int(lines[:, 1].max()))
+    per_row = -(-lines[:, 1] // together)
+    strips = int((lines[:, 0] * per_row).max())
+    device.run(
+        STRIPS,
+        strips * len(chosen),
+        strips,
+        per_row,
+        energy,
         density,
-        parts,
-        _shifts(steps, density.shape[0]),
+        _lit_columns(energy),
+        shifts,
+        -shifts.max(axis=2),
         steps[:, 0] > 0,
         weights.astype(np.float32),
         (rates / np.abs(steps[:, :1, None])).astype(np.float32),
+        out,
+        at_once=strips,
+        scratch=rates[0].size * together,
     )
 
 
@@ -192,16 +214,6 @@ def _shifts(steps: FloatArray, slabs: int) -> NDArray[np.int64]:
     return np.rint(slope * along + phase * (np.abs(slope) > 1e-9)).astype(np.int64)
 
 
-@njit(parallel=True, cache=True)
-def _carry(released, density, parts, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
-    lit = _lit_columns(released)
-    for part in prange(parts.shape[0]):
-        for number in range(part, shifts.shape[0], parts.shape[0]):
-            _carry_along(
-                released, density, parts[part], lit, shifts[number], upwards[number], weight[number], rate[number]
-            )
-
-
 @njit(cache=True)
 def _lit_columns(released):  # type: ignore[no-untyped-def]
     """First column of every row that releases energy and the one after the last; (columns, 0) if none does."""
@@ -218,35 +230,59 @@ def _lit_columns(released):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, cache=True)
-def _carry_along(released, density, out, lit, shifts, upwards, weight, rate):  # type: ignore[no-untyped-def]
+def _strip(  # type: ignore[no-untyped-def]
+    number, carried, strips, per_row, released, density, lit, shifts, first_line, upwards, weights, rates, sums
+):
+    """Carry energy along neighbouring lines of one direction through all slabs.
+
+    Lines are named by the row and column at which they would pass a slab without shift; ``carried`` holds what each of
+    them carries, for every group and term of the kernel.
+    """
+    direction, strip = number // strips, number % strips
     slabs, rows, columns = density.shape
-    groups, terms = rate.shape
-    first_column, last_column = -shifts[1].max(), columns - shifts[1].min()
-    carried = np.empty((groups, terms, last_column - first_column), np.float32)
-    for line_row in range(-shifts[0].max(), rows - shifts[0].min()):
-        carried[:] = 0.0
-        low, high = carried.shape[2], 0  # lines that carry energy; the others are passed over
-        for number in range(slabs):
-            slab = number if upwards else slabs - 1 - number
-            row = line_row + shifts[0, slab]
-            if row < 0 or row >= rows:
-                continue
-            offset = shifts[1, slab] + first_column
-            if lit[slab, row, 1] > 0:
-                low, high = min(low, lit[slab, row, 0] - offset), max(high, lit[slab, row, 1] - offset)
-            first, last = max(0, low + offset), min(columns, high + offset)
-            if first >= last:
-                continue
-            for group in range(groups):
-                for term in range(terms):
-                    _exchange(
-                        carried[group, term, first - offset : last - offset],
-                        released[group, slab, row, first:last],
-                        density[slab, row, first:last],
-                        out[slab, row, first:last],
-                        weight[group, term],
-                        rate[group, term],
-                    )
+    _, groups, terms = rates.shape
+    width = carried.size // (groups * terms)
+    shift, out = shifts[direction], sums[direction % sums.shape[0]]
+    line_row = first_line[direction, 0] + strip // per_row[direction]
+    line_column = first_line[direction, 1] + strip % per_row[direction] * width
+    carried[:] = 0.0
+    low, high = width, 0  # lines that carry energy; the others are passed over
+    for step in range(slabs):
+        slab = step if upwards[direction] else slabs - 1 - step
+        row = line_row + shift[0, slab]
+        if row < 0 or row >= rows:
+            continue
+        offset = line_column + shift[1, slab]
+        if lit[slab, row, 1] > 0:
+            low, high = max(0, min(low, lit[slab, row, 0] - offset)), min(width, max(high, lit[slab, row, 1] - offset))
+        first, last = max(0, low + offset), min(columns, high + offset)
+        if first >= last:
+            continue
+        for group in range(groups):
+            for term in range(terms):
+                here = (group * terms + term) * width - offset
+                _exchange(
+                    carried[here + first : here + last],
+                    released[group, slab, row, first:last],
+                    density[slab, row, first:last],
+                    out[slab, row, first:last],
+                    weights[direction, group, term],
+                    rates[direction, group, term],
+                )
+
+
+@njit(cache=True, parallel=True)
+def _strips(turns, scratch_size, arguments):  # type: ignore[no-untyped-def]
+    # A thread takes whole directions: those that add to one of the sums follow each other.
+    strips, sums = arguments[0], arguments[-1].shape[0]
+    for part in prange(sums):
+        carried = np.empty(scratch_size, np.float32)
+        for direction in range(part, turns // strips, sums):
+            for number in range(direction * strips, (direction + 1) * strips):
+                _strip(number, carried, *arguments)
+
+
+STRIPS = Loop(_strip, _strips)
 
 
 @njit(fastmath=True, cache=True)

@@ -1,5 +1,6 @@
 """Where torch computes."""
 
+from intrepid_epid.compute.device import device_kind
 from intrepid_rt.errors import InvalidSetting
 
 
@@ -13,10 +14,8 @@ def usable_device(name: str) -> str:
     """
     import torch
 
-    kind, _, number = name.partition(":")
+    kind, number = device_kind(name)
     counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if kind not in counts or (number and not number.isdecimal()):
-        raise InvalidSetting(f"--device {name}: choose cpu, cuda or mps.")
-    if int(number or 0) >= counts[kind]:
+    if number >= counts[kind]:
         raise InvalidSetting(f"--device {name}: this machine or its torch offers no {name}. Use --device cpu.")
     return name

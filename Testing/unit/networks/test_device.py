@@ -32,11 +32,11 @@ def test_cuda_where_there_is_none(tmp_path):
         check_device(VerificationSettings(tmp_path, tmp_path / "out", refinement="simulated-6mv", device="cuda"))
 
 
-def test_the_physics_alone_is_not_said_to_run_elsewhere(tmp_path, monkeypatch):
+def test_mps_runs_networks_alone(tmp_path, monkeypatch):
     monkeypatch.setattr("intrepid_epid.networks.device.usable_device", lambda name: name)
-    with pytest.raises(InvalidSetting, match="physics runs on the CPU"):
-        check_device(VerificationSettings(tmp_path, tmp_path / "out", device="cuda"))
-    check_device(VerificationSettings(tmp_path, tmp_path / "out", device="cuda", refinement="simulated-6mv"))
+    with pytest.raises(InvalidSetting, match="runs networks only; the physics stays on the CPU"):
+        check_device(VerificationSettings(tmp_path, tmp_path / "out", device="mps"))
+    check_device(VerificationSettings(tmp_path, tmp_path / "out", device="mps", refinement="simulated-6mv"))
 
 
 def test_a_refinement_goes_to_its_device(tmp_path, monkeypatch):
