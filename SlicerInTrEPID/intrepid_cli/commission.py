@@ -20,9 +20,23 @@ if TYPE_CHECKING:
 @click.option("--beam-model", type=click.Path(path_type=Path), help="Spectrum: CSV e_low_mev, e_high_mev, weight.")
 @click.option("--ct-curve", type=click.Path(path_type=Path), help="CSV hu, density_g_cc, relative_electron_density.")
 @click.option("--energy", default="6 MV", show_default=True, help="Name of the beam energy.")
+@click.option(
+    "--softening",
+    type=click.FloatRange(0, 2),
+    default=0.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="More attenuation per cm off the axis, for the forward check; 0.5 is published for 6 MV.",
+)
 @json_option
 def command(
-    folders: tuple[Path, ...], out: Path, beam_model: Path | None, ct_curve: Path | None, energy: str, as_json: bool
+    folders: tuple[Path, ...],
+    out: Path,
+    beam_model: Path | None,
+    ct_curve: Path | None,
+    energy: str,
+    softening: float,
+    as_json: bool,
 ) -> int:
     """Make a machine profile from FOLDERs of open-field images with their portal doses and fields.csv."""
     import msgspec
@@ -43,6 +57,7 @@ def command(
         spectrum_source=beam_model.name if beam_model else "",
         ct_curve=[CTCurvePoint(*map(float, point)) for point in points],
         ct_curve_source=ct_curve.name if ct_curve else "",
+        softening_percent_per_cm=softening,
     )
     profile = msgspec.structs.replace(profile, quality=_quality(fields))
     save_profile(profile, out)
@@ -97,6 +112,8 @@ def _result(profile: "MachineProfile", out: Path) -> dict[str, Any]:
             "off_axis_mm": valid.off_axis_mm,
         },
         "residual_percent": {"worst": profile.worst_residual_percent(), "fields": residuals},
+        "horns": msgspec.to_builtins(profile.horns),
+        "softening_percent_per_cm": profile.softening_percent_per_cm,
         "quality": msgspec.to_builtins(profile.quality),
     }
 
@@ -107,8 +124,15 @@ def _text(profile: "MachineProfile", out: Path) -> str:
         f"Machine {profile.machine}, {profile.energy}: {profile.n_fields} open field(s), worst residual "
         f"{profile.worst_residual_percent():.2f} %.\nValid for {valid.area_cm2[0]:g} to {valid.area_cm2[1]:g} cm2, "
         f"{valid.source_to_image_mm[0]:g} mm from the source, within {valid.off_axis_mm:.0f} mm of the axis.\n"
-        f"{_quality_text(profile.quality)}Profile: {out}"
+        f"{_horns_text(profile)}{_quality_text(profile.quality)}Profile: {out}"
     )
+
+
+def _horns_text(profile: "MachineProfile") -> str:
+    if not profile.horns:
+        return ""
+    last = profile.horns[-1]
+    return f"Fluence {last.radius_mm:.0f} mm off the axis: {100 * (last.factor - 1):+.1f} % of that on it.\n"
 
 
 def _quality_text(quality: "QualityBaseline | None") -> str:

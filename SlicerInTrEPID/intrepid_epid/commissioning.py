@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
+from intrepid_epid.beam_model import generic_spectrum
 from intrepid_epid.machine_profile import (
     CTCurvePoint,
     FieldRecord,
@@ -18,6 +19,7 @@ from intrepid_epid.machine_profile import (
     SpreadTerm,
     Validity,
 )
+from intrepid_epid.off_axis import measured_horns
 from intrepid_epid.point_spread import spread
 from intrepid_epid.portal_dose import off_axis_radius_mm, radial_gain
 from intrepid_epid.spectrum import Spectrum
@@ -56,11 +58,13 @@ def commission(
     spectrum_source: str = "",
     ct_curve: Sequence[CTCurvePoint] = (),
     ct_curve_source: str = "",
+    softening_percent_per_cm: float = 0.0,
 ) -> MachineProfile:
-    """Fit the signal-to-dose kernel and the radial response of one machine.
+    """Fit the signal-to-dose kernel and the radial response of one machine; find the horns of its beam.
 
     The kernel is fitted to whole images; mean signal, mean dose and the residual of every field are taken over its
-    aperture eroded by 5 mm at the isocentre plane, never at one pixel, because fields may lie off the axis.
+    aperture eroded by 5 mm at the isocentre plane, never at one pixel, because fields may lie off the axis. The horns
+    are those of the largest field; softening cannot be seen in open fields and is taken as given.
 
     Raises
     ------
@@ -105,7 +109,15 @@ def commission(
         spectrum_source=spectrum_source,
         ct_curve=tuple(ct_curve),
         ct_curve_source=ct_curve_source,
+        horns=_horns(fields, spectrum),
+        softening_percent_per_cm=softening_percent_per_cm,
     )
+
+
+def _horns(fields: Sequence[OpenField], spectrum: Spectrum | None) -> tuple[RadialFactor, ...]:
+    largest = max(fields, key=lambda field: field.area_cm2)
+    signal = largest.signal
+    return measured_horns(largest, eroded_aperture(signal), aperture_of(signal), spectrum or generic_spectrum())
 
 
 def aperture_of(signal: PortalImage) -> NDArray:

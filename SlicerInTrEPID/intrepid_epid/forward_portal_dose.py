@@ -5,6 +5,7 @@ spread of dose in the water of the detector, but no part of an image enters here
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from scipy import ndimage
 from intrepid_epid.aperture import open_area_cm2, open_share
 from intrepid_epid.beam_model import WATER, readings_gy_cm2
 from intrepid_epid.commissioning import eroded_aperture
-from intrepid_epid.machine_profile import FieldRecord, MachineProfile
+from intrepid_epid.machine_profile import FieldRecord, MachineProfile, RadialFactor
+from intrepid_epid.off_axis import attenuation_factor, horn
 from intrepid_epid.patient_scatter import single_scatter
 from intrepid_epid.point_spread import spread
 from intrepid_epid.simulation.detector_kernels import Spread
@@ -80,8 +82,10 @@ def forward_portal_dose(
         raise MissingObject(f"Beam {beam.name} opens no field, so its portal dose cannot be predicted.")
     share = _blurred(open_share(beam, geometry), SOURCE_BLUR_MM)
     per_mu, notes = fluence_per_mu(profile, primary_beam.spectrum, area_cm2)
-    fluence = share.with_values(share.values * beam.meterset_mu * per_mu, unit="photons/cm2")
+    open_beam = beam.meterset_mu * per_mu * horn(share, profile.horns)
+    fluence = share.with_values(share.values * open_beam, unit="photons/cm2")
     thickness = primary_beam.thickness_g_cm2(primary_beam.pixel_positions_lps_mm(geometry))
+    thickness = thickness * attenuation_factor(geometry, profile)[..., None]
     response = readings_gy_cm2(primary_beam.spectrum.energy_mev)[:, 1]
     per_photon = primary_beam.transmitted(thickness, response)
     lit = np.average(thickness.reshape(-1, thickness.shape[-1]), axis=0, weights=share.values.ravel() + 1e-12)
@@ -100,7 +104,7 @@ def forward_portal_dose(
 
 
 def fluence_per_mu(profile: MachineProfile, spectrum: Spectrum, area_cm2: float) -> tuple[float, tuple[str, ...]]:
-    """Photons per cm2 and MU at the isocentre plane of an open field of this area, and notes on it.
+    """Photons per cm2 and MU on the axis at the isocentre plane of an open field of this area, and notes on it.
 
     Every commissioning field states its mean dose; divided by the response of water and by what of the dose spread
     stays inside a square of that area it gives the fluence. Over area it follows a straight line in the logarithm, as
@@ -126,7 +130,7 @@ def fluence_per_mu(profile: MachineProfile, spectrum: Spectrum, area_cm2: float)
             field.mean_dose_gy
             / field.meterset_mu
             * magnification**2
-            / (response * _kept_share(kernel, field.area_cm2, magnification))
+            / (response * _kept_share(kernel, field.area_cm2, magnification, profile.horns))
             for field in distinct.values()
         ]
     )
@@ -139,8 +143,9 @@ def fluence_per_mu(profile: MachineProfile, spectrum: Spectrum, area_cm2: float)
     return value, (note,) if beyond else ()
 
 
-def _kept_share(kernel: Spread, area_cm2: float, magnification: float) -> float:
-    """Mean over the eroded aperture of a square field of what the dose spread leaves of a flat fluence.
+@lru_cache(maxsize=64)  # every part of an arc asks for the same fields
+def _kept_share(kernel: Spread, area_cm2: float, magnification: float, horns: tuple[RadialFactor, ...]) -> float:
+    """Mean over the eroded aperture of a square field of what the dose spread leaves of a fluence of 1 on the axis.
 
     The aperture is eroded as commissioning does it. The square stands for every field of this area.
     """
@@ -150,10 +155,11 @@ def _kept_share(kernel: Spread, area_cm2: float, magnification: float) -> float:
     edge = np.clip(half_mm - np.abs(axis) + 0.5, 0, 1)
     square = ndimage.gaussian_filter(np.outer(edge, edge), SOURCE_BLUR_MM)
     imager_mm = (magnification, magnification)
-    dose = spread(square, imager_mm, list(kernel.widths_mm), list(kernel.weights))
-    sid_mm = 1000.0 * magnification
-    image = PortalImage(dose, (magnification * first_mm, -magnification * first_mm), imager_mm, sid_mm, 1000.0)
-    return float(dose[eroded_aperture(image)].mean())
+    first = (magnification * first_mm, -magnification * first_mm)
+    image = PortalImage(square, first, imager_mm, 1000.0 * magnification, 1000.0)
+    fluence = square * horn(image, horns)
+    dose = spread(fluence, imager_mm, list(kernel.widths_mm), list(kernel.weights))
+    return float(dose[eroded_aperture(image.with_values(dose))].mean())
 
 
 def _blurred(share: PortalImage, sigma_mm: float) -> PortalImage:

@@ -13,6 +13,7 @@ from intrepid_rt.errors import UnreadableFile
 from intrepid_rt.small_files import read_struct
 
 SCHEMA = "intrepid-machine-profile/1"
+MOST_SOFTENING_PERCENT_PER_CM = 2.0  # 0.5 at 6 MV and 0.8 at 25 MV are published (see off_axis.py)
 
 
 class SpreadTerm(msgspec.Struct, frozen=True):
@@ -71,6 +72,10 @@ class MachineProfile(msgspec.Struct, frozen=True, kw_only=True):
 
     ``spread`` turns an image of signal into absorbed dose to water in a water phantom at ``dose_depth_mm`` depth, in
     the imager plane. ``fields`` state mean signal and dose per field, from which output by area follows.
+
+    ``horns`` are the open beam's fluence off the axis relative to that on it, ``softening_percent_per_cm`` is how much
+    more the softer beam is attenuated per centimetre off the axis (at the isocentre plane); both only where they were
+    measured or given. They serve the prediction from plan to image.
     """
 
     schema: str = SCHEMA
@@ -90,11 +95,17 @@ class MachineProfile(msgspec.Struct, frozen=True, kw_only=True):
     ct_curve: tuple[CTCurvePoint, ...] = ()
     ct_curve_source: str = ""
     quality: QualityBaseline | None = None
+    horns: tuple[RadialFactor, ...] = ()
+    softening_percent_per_cm: float = 0.0
 
     def hash(self) -> str:
         """SHA-256 of what results are computed with, stated with every one of them; constancy's baseline is not."""
         content = msgspec.to_builtins(self)
         del content["quality"]
+        # A profile without them keeps the hash it had before they were known.
+        for option in ("horns", "softening_percent_per_cm"):
+            if not content[option]:
+                del content[option]
         return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
     @property
@@ -172,9 +183,13 @@ def _problem(profile: MachineProfile) -> str:
     """Say what makes a profile unusable although it is well formed; empty if nothing does."""
     distances = np.array([profile.source_to_axis_mm, profile.source_to_image_mm, profile.dose_depth_mm])
     kernel = np.array([(term.width_mm, term.gy_per_signal) for term in profile.spread]).reshape(-1, 2)
-    radial = np.array([(point.radius_mm, point.factor) for point in profile.radial_factors]).reshape(-1, 2)
+    radial, horns = (
+        np.array([(point.radius_mm, point.factor) for point in points]).reshape(-1, 2)
+        for points in (profile.radial_factors, profile.horns)
+    )
     bins = np.array([(b.low_mev, b.high_mev, b.weight) for b in profile.spectrum]).reshape(-1, 3)
-    if not all(np.isfinite(numbers).all() for numbers in (distances, kernel, radial, bins)):
+    softening = np.array([profile.softening_percent_per_cm])
+    if not all(np.isfinite(numbers).all() for numbers in (distances, kernel, radial, horns, bins, softening)):
         return "holds a number that is not finite"
     if not profile.fields:
         return "names no commissioning field"
@@ -182,8 +197,10 @@ def _problem(profile: MachineProfile) -> str:
         return "states a distance that is not positive"
     if (kernel[:, 0] < 0).any() or kernel[:, 1].sum() <= 0:
         return "has a kernel that gives no dose"
-    if (np.diff(radial[:, 0]) <= 0).any() or (radial[:, 1] <= 0).any():
-        return "has radial factors that are not positive at ascending radii"
+    if any((np.diff(points[:, 0]) <= 0).any() or (points[:, 1] <= 0).any() for points in (radial, horns)):
+        return "has radial factors or horns that are not positive at ascending radii"
+    if not 0 <= profile.softening_percent_per_cm <= MOST_SOFTENING_PERCENT_PER_CM:
+        return f"states a softening of {profile.softening_percent_per_cm:g} % per cm, which no beam has"
     if len(bins) and ((bins < 0).any() or (bins[:, 1] <= bins[:, 0]).any() or bins[:, 2].sum() <= 0):
         return "has a spectrum without photons or with reversed bins"
     return ""

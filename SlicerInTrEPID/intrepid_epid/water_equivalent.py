@@ -14,6 +14,7 @@ from intrepid_epid.beam_model import WATER, beam_model, readings_gy_cm2
 from intrepid_epid.commissioning import aperture_of
 from intrepid_epid.forward_portal_dose import SOURCE_BLUR_MM, fluence_per_mu
 from intrepid_epid.machine_profile import MachineProfile
+from intrepid_epid.off_axis import horn
 from intrepid_epid.point_spread import spread
 from intrepid_epid.portal_dose import open_portal_dose
 from intrepid_epid.ray_tracing import Anatomy
@@ -84,7 +85,7 @@ def _open_dose_gy(
     blurred = ndimage.gaussian_filter(share, [SOURCE_BLUR_MM * scale / mm for mm in geometry.pixel_spacing_mm])
     response = float(spectrum.weight @ readings_gy_cm2(spectrum.energy_mev)[:, 1])
     water = detector_spread(WATER, spectrum.energy_mev.clip(0.05, 20.0), spectrum.weight)
-    sharp_gy = blurred * meterset_mu * per_mu / scale**2 * response
+    sharp_gy = blurred * horn(geometry, profile.horns) * meterset_mu * per_mu / scale**2 * response
     return spread(sharp_gy, geometry.pixel_spacing_mm, list(water.widths_mm), list(water.weights))
 
 
