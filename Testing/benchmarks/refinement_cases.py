@@ -27,7 +27,7 @@ CRITERIA = ((3, 3), (2, 2))
 COLUMNS = ("3/3", "2/2", "rms", ">80 %", "20-80 %", "lung", "build-up", "bone")
 
 
-def regions(case: Case, planes: NDArray, truth: NDArray) -> dict[str, NDArray]:
+def regions(case: Case, planes: NDArray) -> dict[str, NDArray]:
     """Return masks of the regions in which mean errors are reported."""
     counted, density, depth = case.counted, planes[1], planes[2] * DEPTH_UNIT_G_CM2
     dose = planes[0]  # regions by the physics: by the noisy truth, its noise would become an error
@@ -40,12 +40,12 @@ def regions(case: Case, planes: NDArray, truth: NDArray) -> dict[str, NDArray]:
     }
 
 
-def judged(case: Case, planes: NDArray, level_gy: float, dose: NDArray) -> dict[str, float]:
+def judged(case: Case, view: int, dose: NDArray) -> dict[str, float]:
     """Compare one dose, over the level, with the truth."""
-    truth, sigma = case.truth_gy / level_gy, case.sigma_gy / level_gy
+    planes, truth, sigma = case.planes[view], case.truth_over_level(view), case.sigma_gy / case.level_gy[view]
     error = 100 * (dose - truth)
     row = {}
-    for name, inside in regions(case, planes, truth).items():
+    for name, inside in regions(case, planes).items():
         if np.count_nonzero(inside) >= 50:
             row[name] = float(error[inside].mean())
     inside = case.counted & (planes[0] > 0.1)
@@ -85,18 +85,18 @@ def main() -> None:
     rows: dict[str, list[dict[str, float]]] = defaultdict(list)
     covered, outside = [], 0
     for case in read_cases(options.doses, options.split.split(",")):
-        for planes, level in zip(case.planes[1:], case.level_gy[1:], strict=True):
+        for view in case.imaged:
+            planes, level = case.planes[view], case.level_gy[view]
             if reasons_outside(properties(planes), stored.card.domain):
                 outside += 1
                 continue
             answers = corrections(networks, planes)
             dose = planes[0] + answers.mean(axis=0)
             guess = guessed_error(dose, answers.std(axis=0), VOXEL_MM)
-            truth = case.truth_gy / level
-            held = HeldOut(dose, guess, truth, case.sigma_gy / level, case.counted)
+            held = HeldOut(dose, guess, case.truth_over_level(view), case.sigma_gy / level, case.counted)
             covered += covered_percent([held], stored.card.quantile)
             for name, one in (("physics", planes[0]), ("refined", dose)):
-                rows[f"{name}, all"].append(judged(case, planes, level, one))
+                rows[f"{name}, all"].append(judged(case, view, one))
                 rows[f"{name}, {case.kind}"].append(rows[f"{name}, all"][-1])
                 if case.area_cm2 < 10:
                     rows[f"{name}, below 10 cm2"].append(rows[f"{name}, all"][-1])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,17 +152,17 @@ def _turning(
     notes = list(assignment.notes)
     if tools.network is not None:
         notes.append("Networks take a whole image of a standing beam: the frames of this arc went through the physics.")
-    if tools.refinement is not None:
-        notes.append("Refinements take standing beams: the dose of this arc is that of the physics, without a band.")
+    refine = None if tools.refinement is None else partial(tools.refinement.refine, energy=tools.profile.energy)
     made = arc_dose(
         [one.frame.image for one in assignment.frames],
         ways,
         tools.profile,
         tools.dose_model,
+        refine=refine,
         progress=lambda part: progress(part, f"{len(ways)} frames"),
     )
     parts = portal_parts(made.sectors, assignment, beam)
-    return _Reconstructed(made.dose_gy, made.portal_gy, tuple(notes), parts=parts)
+    return _Reconstructed(made.dose_gy, made.portal_gy, (*notes, *made.notes), made.half_width_gy, parts=parts)
 
 
 def _delivery(series: FrameSeries, arc: ArcGeometry | None) -> DeliverySummary:

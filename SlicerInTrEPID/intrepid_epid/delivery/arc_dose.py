@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from intrepid_epid.dose_reconstruction import DoseModel
 from intrepid_epid.machine_profile import MachineProfile
+from intrepid_epid.refinement.sector_sum import Refine, SectorSum
 from intrepid_epid.superposition import fluence_of, superposed, superposition_dose
 from intrepid_epid.terma import DARK, ReleasedEnergy, add_released_energy
 from intrepid_epid.transit import PrimaryBeam
@@ -39,12 +40,15 @@ class ArcSector:
 class ArcDose:
     """Dose of an arc: in the patient (nz, ny, nx) in Gy, and in the turning imager's plane, summed over the frames.
 
-    The portal dose of the ``sectors`` adds up to that of the arc.
+    The portal dose of the ``sectors`` adds up to that of the arc. ``half_width_gy`` is that of the 95 % band of a refined
+    dose, None for the physics; ``notes`` say why a refinement that was asked for was not applied.
     """
 
     dose_gy: NDArray
     portal_gy: PortalImage
     sectors: tuple[ArcSector, ...]
+    half_width_gy: NDArray | None = None
+    notes: tuple[str, ...] = ()
 
 
 def arc_dose(
@@ -54,6 +58,7 @@ def arc_dose(
     model: DoseModel,
     *,
     sector_deg: float = SECTOR_DEG,
+    refine: Refine | None = None,
     progress: Callable[[float], None] = lambda part: None,
 ) -> ArcDose:
     """Reconstruct an arc from its frames.
@@ -69,8 +74,14 @@ def arc_dose(
     sector_deg : float
         Frames within this angle share the scatter steps, within less if the arc is short; 0 computes every frame by
         itself.
+    refine : callable or None
+        Corrects the dose of every sector along its middle direction.
+
+    Returns
+    -------
+    ArcDose
     """
-    dose = np.zeros(beams[0].anatomy.density.shape, np.float32)
+    total = SectorSum(beams[0].anatomy.density.shape, refine)
     seen: list[ArcSector] = []
     done = 0
     frames = [beam.frame for beam in beams]
@@ -83,13 +94,14 @@ def arc_dose(
         seen.append(ArcSector(members[0], members[-1], signals[0].with_values(portal, unit="Gy")))
         if model is superposition_dose:
             fluences = [fluence_of(one, way) for one, way in zip(portals, ways, strict=True)]
-            dose += _sector_dose(fluences, ways, middle)
+            total.add(_sector_dose(fluences, ways, middle), middle)
         else:
-            dose += np.sum([model(one, way) for one, way in zip(portals, ways, strict=True)], axis=0)
+            total.add(np.sum([model(one, way) for one, way in zip(portals, ways, strict=True)], axis=0), middle)
         done += len(members)
         progress(done / len(signals))
-    portal = np.sum([one.portal_gy.values for one in seen], axis=0)
-    return ArcDose(dose, signals[0].with_values(portal, unit="Gy"), tuple(seen))
+    portal, made = np.sum([one.portal_gy.values for one in seen], axis=0), total.total()
+    whole = signals[0].with_values(portal, unit="Gy")
+    return ArcDose(made.dose_gy, whole, tuple(seen), made.half_width_gy, made.notes)
 
 
 def _sector_dose(fluences: Sequence[PortalImage], beams: Sequence[PrimaryBeam], middle: PrimaryBeam) -> NDArray:

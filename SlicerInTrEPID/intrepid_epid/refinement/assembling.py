@@ -92,15 +92,16 @@ def assemble(
 def _held_out(cases: Sequence[Case], networks: Sequence) -> Iterator[HeldOut]:
     """Refine the views of beams from images; every view is one."""
     for case in cases:
-        for planes, level in zip(case.planes[1:], case.level_gy[1:], strict=True):
+        for view in case.imaged:
+            planes, level = case.planes[view], case.level_gy[view]
             answers = corrections(networks, planes)
             dose = planes[0] + answers.mean(axis=0)
             guess = guessed_error(dose, answers.std(axis=0), VOXEL_MM)
-            yield HeldOut(dose, guess, case.truth_gy / level, case.sigma_gy / level, case.counted)
+            yield HeldOut(dose, guess, case.truth_over_level(view), case.sigma_gy / level, case.counted)
 
 
 def _trial(split: str, cases: Sequence[Case], held_out: Sequence[HeldOut], quantile: float) -> Trial:
-    physics = [planes[0] for case in cases for planes in case.planes[1:]]
+    physics = [case.planes[view, 0] for case in cases for view in case.imaged]
     width = [100 * quantile * one.guess[one.counted & (one.dose > 0.1)].mean() for one in held_out]
     return Trial(
         split=split,

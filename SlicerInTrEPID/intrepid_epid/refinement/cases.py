@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from intrepid_epid.refinement.beam_view import VOXEL_MM
 from intrepid_rt.errors import MissingObject
 
 COUNTED_G_CC = 0.15  # below, dose is that of air and of no interest
+_LEAST_G_CC = 1e-3  # air
 _SIGMA_VOXELS = 2.0
 
 
@@ -31,6 +33,23 @@ class Case:
     truth_gy: NDArray
     sigma_gy: NDArray
     weighting_sigma_gy: NDArray
+
+    @property
+    def imaged(self) -> range:
+        """Views of the physics from an image; the first is from the known fluence."""
+        return range(1, len(self.planes))
+
+    def truth_over_level(self, view: int) -> NDArray:
+        """Return the truth of a view, (nz, ny, nx), over its level: mean over the voxels on which its physics worked.
+
+        Dose on a grid is the mean over its voxels, in the physics as in a Monte Carlo. Seen on the lattice along the
+        beam it is spread once more, over a voxel of the lattice; the truth, scored on that lattice, has to be spread by
+        the voxels of the physics likewise, or the network learns to undo them: edges too sharp, shoulders too high.
+        """
+        grid_mm = float(self.planes[view, 3].flat[0]) * VOXEL_MM
+        mass = np.maximum(self.planes[view, 1], _LEAST_G_CC)  # of a voxel: dose is energy over mass
+        mean_gy = _over_voxels(self.truth_gy * mass, grid_mm) / _over_voxels(mass, grid_mm)
+        return mean_gy / np.float32(self.level_gy[view])
 
     @property
     def counted(self) -> NDArray:
@@ -70,6 +89,14 @@ def _read(path: Path) -> Case:
             np.sqrt(per_dose * np.maximum(dose_gy, 0)),
             np.sqrt(_smooth(variance)),
         )
+
+
+def _over_voxels(values: NDArray, grid_mm: float) -> NDArray:
+    """Spread values on the lattice by the variance of a cubic voxel, which is the same whatever way it is turned."""
+    beside = (grid_mm / VOXEL_MM) ** 2 / 24
+    for axis in range(values.ndim):
+        values = ndimage.convolve1d(values, (beside, 1 - 2 * beside, beside), axis, mode="nearest")
+    return values
 
 
 def _smooth(values: NDArray) -> NDArray:

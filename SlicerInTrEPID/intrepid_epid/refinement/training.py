@@ -120,7 +120,7 @@ def tensors(case: Case, view: int, where: tuple[slice, ...] = (slice(None),) * 3
     level = float(case.level_gy[view])
     variance = (case.weighting_sigma_gy[where] / level) ** 2 + NOISE_FLOOR**2
     weight = case.counted[where] * NOISE_FLOOR**2 / variance
-    parts = (case.planes[view][(slice(None), *where)], case.truth_gy[where][None] / level, weight[None])
+    parts = (case.planes[view][(slice(None), *where)], case.truth_over_level(view)[where][None], weight[None])
     return tuple(torch.from_numpy(np.ascontiguousarray(part, np.float32))[None] for part in parts)
 
 

@@ -97,7 +97,7 @@ def make_case(case: Case, machine: SimulatedMachine, profile: MachineProfile, ef
     signal = simulate_image(machine, case.beam, case.density, seed=case.seed).signal
     beam = PrimaryBeam(anatomy_of(case.density), machine.spectrum, case.frame)
     imaged = fluence_of(transit_portal_dose(binned(signal), profile, beam), beam)
-    known = _known_fluence(machine, case.beam)
+    known = known_fluence(machine, case.beam)
     truth, sigma = _monte_carlo(case, machine, known, effort)
     views: list[BeamView] = []
     for grid_mm, fluence in ((4.0, known), *((size, imaged) for size in GRIDS_MM)):
@@ -127,8 +127,26 @@ def _physics(case: Case, machine: SimulatedMachine, fluence: PortalImage, grid_m
     start = case.density.origin_lps_mm + rng.uniform(0, grid_mm, 3)
     counts = ((np.array(case.density.shape) * case.density.spacing_mm[0]) // grid_mm).astype(int)
     lattice = Grid(np.broadcast_to(np.float32(0), counts), affine_from_axes(start, (grid_mm,) * 3))
-    density = calculation_grid(lattice, case.density).density_g_cc
-    real = PrimaryBeam(anatomy_of(density), machine.spectrum, case.frame)
+    return physics_as_water(calculation_grid(lattice, case.density).density_g_cc, machine, case.frame, fluence)
+
+
+def physics_as_water(
+    density: Grid, machine: SimulatedMachine, frame: BeamFrame, fluence: PortalImage
+) -> tuple[Grid, PrimaryBeam]:
+    """Superposition in water of the electron density.
+
+    Parameters
+    ----------
+    density : Grid
+        Mass density, g/cm3; the dose is on its voxels.
+    fluence : PortalImage
+        Photons per cm2 at the isocentre plane without patient.
+
+    Returns
+    -------
+    Grid, PrimaryBeam : dose in Gy, and the beam through the real tissues.
+    """
+    real = PrimaryBeam(anatomy_of(density), machine.spectrum, frame)
     electrons = relative_electron_density(density.values).astype(np.float32)
     as_water = np.full(density.shape, TISSUES.index("water"), np.uint8)
     beam = replace(real, anatomy=Anatomy(density.with_values(electrons), as_water, TISSUES))
@@ -138,13 +156,13 @@ def _physics(case: Case, machine: SimulatedMachine, fluence: PortalImage, grid_m
         released.scatter_gy,
         electrons,
         spacing_mm=density.spacing_mm,
-        source_mm=case.frame.source_lps_mm - density.origin_lps_mm,
+        source_mm=frame.source_lps_mm - density.origin_lps_mm,
         kernel=spectrum_kernel(machine.spectrum),
     )
     return density.with_values(dose), real
 
 
-def _known_fluence(machine: SimulatedMachine, beam: Beam) -> PortalImage:
+def known_fluence(machine: SimulatedMachine, beam: Beam) -> PortalImage:
     """Photons per cm2 at the isocentre plane, edges blurred by the focal spot."""
     size = round(500 / _MAP_MM)
     first = -(size - 1) / 2 * _MAP_MM
@@ -156,30 +174,53 @@ def _known_fluence(machine: SimulatedMachine, beam: Beam) -> PortalImage:
 
 def _monte_carlo(case: Case, machine: SimulatedMachine, plane: PortalImage, effort: int) -> tuple[Grid, Grid]:
     """Compute dose and standard error in Gy by pyRadMC, all as water of the electron density, along the beam."""
+    lattice = _whole(case)
+    electrons = case.density.with_values(relative_electron_density(case.density.values).astype(np.float32))
+    density, corner_mm = averaged(electrons, lattice).values, lattice.frame_first_mm - VOXEL_MM / 2
+    area = open_area_cm2(case.beam)
+    per_batch = int(np.clip(HISTORIES_PER_CM2 * area, LEAST_HISTORIES, MOST_HISTORIES)) * effort // BATCHES
+    source = field_source(machine, case.beam, plane)
+    made = scored_mev_g(source, density, corner_mm, VOXEL_MM, histories=per_batch * BATCHES, seed=case.seed)
+    # Per history to per photon and cm2, times what the field delivers.
+    scale = GY_PER_MEV_G * area * machine.photons_per_cm2_mu * float(case.beam.meterset_mu or 0)
+    return lattice.with_values(made[0] * scale), lattice.with_values(made[1] * scale)
+
+
+def scored_mev_g(
+    source: Any, density: NDArray, corner_mm: NDArray, voxel_mm: float, *, histories: int, seed: int
+) -> tuple[NDArray, NDArray]:
+    """Run pyRadMC on cubic voxels of water.
+
+    Parameters
+    ----------
+    source : pyradmc.Source
+        In the coordinates of the voxels.
+    density : ndarray, (nz, ny, nx)
+        Of the water, g/cm3.
+    corner_mm : ndarray, (3,)
+        (x, y, z) of the outer corner of the first voxel.
+
+    Returns
+    -------
+    tuple of ndarray of float32, (nz, ny, nx) : dose per history and its standard error, MeV/g.
+    """
     # Not in the lock: a tool of this script alone.
     from pyradmc import AnalyticCrossSections, VoxelGrid, WarpEngine  # type: ignore[import-not-found]
 
-    lattice = _whole(case)
-    electrons = case.density.with_values(relative_electron_density(case.density.values).astype(np.float32))
-    density = np.maximum(averaged(electrons, lattice).values, 1.2e-3).transpose(2, 1, 0).astype(np.float64)
-    corner = (lattice.frame_first_mm - VOXEL_MM / 2) / 10
+    water = np.maximum(density, 1.2e-3).transpose(2, 1, 0).astype(np.float64)
     grid = VoxelGrid(
-        shape=density.shape,
-        spacing=(VOXEL_MM / 10,) * 3,
-        origin=tuple(float(c) for c in corner),
-        density=np.ascontiguousarray(density),
-        material=np.zeros(density.shape, np.int32),
+        shape=water.shape,
+        spacing=(voxel_mm / 10,) * 3,
+        origin=tuple(float(c) / 10 for c in corner_mm),
+        density=np.ascontiguousarray(water),
+        material=np.zeros(water.shape, np.int32),
     )
     engine = WarpEngine(
         grid=grid, cross_sections=AnalyticCrossSections(geometry_densities=grid.max_density_by_material()), device="cpu"
     )
-    area = open_area_cm2(case.beam)
-    per_batch = int(np.clip(HISTORIES_PER_CM2 * area, LEAST_HISTORIES, MOST_HISTORIES)) * effort // BATCHES
-    result = engine.run(field_source(machine, case.beam, plane), per_batch * BATCHES, BATCHES, seed=case.seed)
-    # Per history to per photon and cm2, times what the field delivers.
-    scale = GY_PER_MEV_G * area * machine.photons_per_cm2_mu * float(case.beam.meterset_mu or 0)
-    dose, sigma = ((part * scale).transpose(2, 1, 0).astype(np.float32) for part in (result.dose, result.dose_sigma))
-    return lattice.with_values(dose), lattice.with_values(sigma)
+    result = engine.run(source, histories, BATCHES, seed=seed)
+    dose, sigma = (part.transpose(2, 1, 0).astype(np.float32) for part in (result.dose, result.dose_sigma))
+    return dose, sigma
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from intrepid_epid.networks.settings import runs
 from intrepid_epid.networks.training import Compute
 from intrepid_epid.refinement.anatomies import KINDS, generated_anatomy
 from intrepid_epid.refinement.assembling import assemble
-from intrepid_epid.refinement.cases import read_cases
+from intrepid_epid.refinement.beam_view import VOXEL_MM
+from intrepid_epid.refinement.cases import Case, read_cases
 from intrepid_epid.refinement.refinement_model import refinement_model
 from intrepid_epid.refinement.training import SETTINGS, RefinementTraining
 from intrepid_epid.refinement.uncertainty import HeldOut, conformal_quantile, covered_percent
@@ -25,7 +26,8 @@ def doses(tmp_path_factory):
         shape = (16, 12, 12)
         z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
         dose = np.exp(-((x**2 + y**2) ** 2) * rng.uniform(2, 6)) * np.exp(-0.4 * (z + 1)) / 1.0
-        planes = np.stack([dose, np.ones(shape), 0.4 * (z + 1), np.full(shape, 0.75)])
+        # A voxel of next to nothing, so that physics and truth are the same mean.
+        planes = np.stack([dose, np.ones(shape), 0.4 * (z + 1), np.full(shape, 0.01)])
         truth, sigma = 1.03 * dose, 0.04 * np.sqrt(dose)  # as counting statistics have it
         np.savez(
             folder / f"{number:02d}.npz",
@@ -38,6 +40,33 @@ def doses(tmp_path_factory):
             sigma_gy=2.0 * sigma,
         )
     return folder
+
+
+def case_of(truth, density, grid_mm):
+    planes = np.stack([np.ones_like(truth), density, np.ones_like(truth), np.full_like(truth, grid_mm / VOXEL_MM)])
+    one = np.ones_like(truth)
+    return Case("x", "water", "train", 20.0, planes[None], np.array([2.0]), truth, one, one)
+
+
+@pytest.mark.parametrize("grid_mm", [2.5, 4.0])
+def test_the_truth_of_a_view_is_the_mean_over_the_voxels_of_its_physics(grid_mm):
+    """A Gaussian of variance s2 spread over a cube of side g has s2 + g2/12 along every axis."""
+    axis = (np.arange(41) - 20) * VOXEL_MM
+    z, y, x = np.meshgrid(axis[:21] + 10 * VOXEL_MM, axis[:31] + 5 * VOXEL_MM, axis, indexing="ij")
+    truth = np.exp(-(x**2 + y**2 + z**2) / (2 * 9.0**2))
+    seen = case_of(truth, np.ones_like(truth), grid_mm).truth_over_level(0)
+    assert seen.sum() == pytest.approx(truth.sum() / 2.0, rel=1e-3)
+    for along in (x, y, z):
+        spread = (seen * along**2).sum() / seen.sum() - (truth * along**2).sum() / truth.sum()
+        assert spread == pytest.approx(grid_mm**2 / 12, rel=0.02)
+
+
+def test_noise_in_air_does_not_reach_the_truth_in_tissue():
+    density = np.ones((9, 10, 11))
+    density[:4] = 0.0012
+    truth = np.where(density > 0.5, 1.0, 30.0)
+    seen = case_of(truth, density, 4.0).truth_over_level(0)
+    np.testing.assert_allclose(seen[4:], 0.5, rtol=3e-3)
 
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(doses, tmp_path):
