@@ -40,8 +40,8 @@ class ArcSector:
 class ArcDose:
     """Dose of an arc: in the patient (nz, ny, nx) in Gy, and in the turning imager's plane, summed over the frames.
 
-    The portal dose of the ``sectors`` adds up to that of the arc. ``half_width_gy`` is that of the 95 % band of a refined
-    dose, None for the physics; ``notes`` say why a refinement that was asked for was not applied.
+    The portal dose of the ``sectors`` adds up to that of the arc. ``half_width_gy`` is that of the 95 % band of a
+    refined dose, None for the physics; ``notes`` say why a refinement that was asked for was not applied.
     """
 
     dose_gy: NDArray

@@ -26,7 +26,10 @@ from intrepid_epid.refinement.refinement_model import corrections, members
 from intrepid_epid.refinement.training import SETTINGS, RefinementTraining
 from intrepid_epid.refinement.uncertainty import HeldOut, conformal_quantile, covered_percent, guessed_error
 
-INTENDED_USE = "Research: 6 MV photon beams through patients as tissues of 0 to 2 g/cm3; no metal. Arcs as the sum of sectors of ten degrees."
+INTENDED_USE = (
+    "Research: 6 MV photon beams through patients as tissues of 0 to 2 g/cm3, no metal; arcs as sums of sectors of ten "
+    "degrees."
+)
 ABOUT = (
     "Monte Carlo doses by pyRadMC 0.2.1 in generated anatomies (water, slabs, inserts, thorax, head) as water of the "
     "electron density, beside superposition of the known fluence and of the one reconstructed from simulated images."
