@@ -74,6 +74,7 @@ def patients(engine: Any) -> list[tuple]:
     from intrepid_cohort.schema import Dose, Patient, Plan, StructureSet, Study
 
     def number(model: Any) -> Any:
+        """Return the number of rows of a patient in a table below the studies, as a column."""
         return (
             select(func.count()).select_from(model).join(Study).where(Study.patient_id == Patient.id).scalar_subquery()
         )
@@ -175,6 +176,7 @@ def files_of_patient(engine: Any, pseudonym: str) -> PatientFiles:
         used = select(File.path).where(File.patient_id == patient.id, File.status == "used").order_by(File.path)
 
         def path_of(uid: str | None) -> Path | None:
+            """Return the file of an object, None if it was not imported."""
             found = session.scalar(used.where(File.sop_instance_uid == uid)) if uid else None
             return _existing(found) if found else None
 

@@ -40,7 +40,7 @@ class Aperture:
 
     @property
     def opening_mm(self) -> NDArray:
-        """Open length of each pair; 0 outside the jaws."""
+        """Open length (pairs,) of each leaf pair; 0 outside the jaws."""
         return np.where(self.width_mm > 0, np.maximum(0.0, self.high_mm - self.low_mm), 0.0)
 
     @property

@@ -216,6 +216,7 @@ def _check(peer: Peer, status: Dataset | None) -> None:
 
 def _stores(place: Path) -> Callable[[Any], int]:
     def store(event: Any) -> int:
+        """Write the object that came; returns the DIMSE status."""
         dataset = event.dataset
         dataset.file_meta = event.file_meta
         _write(dataset, place)

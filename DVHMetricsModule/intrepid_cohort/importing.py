@@ -167,6 +167,7 @@ def _files_below(root: Path, unused: list[tuple[str, str]]) -> Iterator[Path]:
     """Yield regular files; folders and entries that cannot be read go to ``unused`` with their reason."""
 
     def remember(error: OSError) -> None:
+        """List a folder that cannot be opened."""
         unused.append((str(error.filename), f"The folder cannot be opened: {error.strerror}."))
 
     if root.is_file():

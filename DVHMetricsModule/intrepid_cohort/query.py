@@ -211,7 +211,13 @@ def _find(name: str, models: Sequence[Any] = (*_JOINED, *_OF_PLAN)) -> Any:
 
 
 def leaf(name: str, operator: str, value: str, model_arguments: Mapping[str, Any]) -> ColumnElement[bool]:
-    """Return the SQL of one comparison of a column or metric."""
+    """Return the SQL of one comparison of a column or metric.
+
+    Raises
+    ------
+    InvalidSetting
+        The name is neither, or the value does not suit the column.
+    """
     column = _find(name)
     if column is None and parse_metric(name).valid:
         endpoint = (Endpoint.dvh_id == DoseVolumeHistogram.id) & (

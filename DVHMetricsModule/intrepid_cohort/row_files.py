@@ -46,7 +46,14 @@ def _excel(path: Path, rows: Sequence[Row], names: list[str]) -> None:
 
 
 def write_sheets(path: Path, sheets: Mapping[str, tuple[Sequence[str], Sequence[Sequence[Any]]]]) -> None:
-    """Write an Excel file with a sheet for each name: heading and rows of values."""
+    """Write an Excel file with a sheet for each name: heading and rows of values.
+
+    Raises
+    ------
+    InvalidSetting
+        More rows than Excel holds.
+    OutputNotWritable
+    """
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE

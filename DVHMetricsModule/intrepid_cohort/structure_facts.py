@@ -13,9 +13,9 @@ from intrepid_cohort.planning_systems import planning_system, structure_set_habi
 from intrepid_cohort.target_geometry import Target, target_geometry
 from intrepid_cohort.values import joined, optional_text, timestamp
 from intrepid_dvh.slabs import common_slice_spacing_mm
-from intrepid_rt.dicom_file import label, text
+from intrepid_rt.dicom_file import text
 from intrepid_rt.dicom_structures import read_structure_set
-from intrepid_rt.errors import AmbiguousInput, UnusableInput
+from intrepid_rt.errors import UnusableInput
 from intrepid_rt.structures import Structure, StructureSet
 
 # Without a stated type the name alone must say it: PTV, PTV1, PTV_5000, "PTV 2 boost"; not zPTV, nor PTV-opt or rings.
@@ -48,9 +48,6 @@ def anatomy_facts(dataset: Dataset, *, file_sha256: str, ptv_roi_numbers: Sequen
         The object cannot be read, or two of its ROIs have one number.
     """
     found = read_structure_set(dataset)
-    numbers = [structure.number for structure in found.structures]
-    if len(set(numbers)) < len(numbers):
-        raise AmbiguousInput(f"{label(dataset)} holds two ROIs of one number: {sorted(numbers)}. Export it again.")
     spacing_mm = common_slice_spacing_mm(found.structures)
     system = planning_system(dataset)
     row = schema.StructureSet(

@@ -174,6 +174,7 @@ def _resolved(rings: list[NDArray]) -> list[NDArray]:
     import shapely
 
     def polygons(geometry: Any) -> list[Any]:
+        """Return the parts of a geometry that have an area."""
         # Repairing a keyhole leaves its bridge as a line.
         parts = shapely.get_parts(shapely.get_parts(geometry))
         return [part for part in parts if isinstance(part, shapely.Polygon)]

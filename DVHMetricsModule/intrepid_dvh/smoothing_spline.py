@@ -48,6 +48,7 @@ def smoothing_spline(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], np.
     fitted: list[np.ndarray] = []
 
     def score(spar: float) -> float:
+        """Return the generalised cross-validation at R's smoothing parameter; inf where there is no spline."""
         try:
             factor = cho_factor(normal + ratio * 256.0 ** (3 * spar - 1) * roughness)
         except LinAlgError:  # so little smoothing that the rows do not determine the spline

@@ -30,7 +30,7 @@ def contour_points(stack: ContourStack, pitch_mm: float) -> NDArray:
 
 
 def levels_mm(section: Section, pitch_mm: float) -> NDArray:
-    """Heights from bottom to top of a prism, both included."""
+    """Heights (n,) in mm from bottom to top of a prism, both included, at most ``pitch_mm`` apart."""
     return np.linspace(section.low_mm, section.high_mm, 1 + math.ceil((section.high_mm - section.low_mm) / pitch_mm))
 
 

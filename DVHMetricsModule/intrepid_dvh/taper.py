@@ -30,7 +30,7 @@ class Taper:
     lattice: Lattice
 
     def distance_at(self, height_mm: float) -> NDArray:
-        """Signed distance field in cells at a height beyond the last plane."""
+        """Signed distance field (nv, nu) in cells at a height beyond the last plane."""
         squares = np.clip(self.half_width2(np.linspace(0.0, height_mm, 20)), 0.0, None)
         # A width once reached is not exceeded again.
         receded = self.half_width - min(self.half_width, math.sqrt(squares.min()))

@@ -28,7 +28,7 @@ class SurfaceHistogram:
 
     @property
     def area_percent(self) -> NDArray:
-        """Area in percent of the surface within the dose grid."""
+        """Area (n,) in percent of the surface within the dose grid."""
         return 100.0 * self.area_cm2 / self.area_cm2[0]
 
 

@@ -70,7 +70,7 @@ def require_one_frame(one: Grid, other: Grid, names: str) -> None:
 
 
 def comparable_values(pair: Pair) -> tuple[NDArray, NDArray]:
-    """Values of both grids, C order, float32 if that holds both exactly, else float64; copied only where needed."""
+    """Values (nz, ny, nx) of both, C order, float32 if that holds them exactly, else float64; copied only if needed."""
     dtype = np.result_type(pair.reference.values, pair.evaluated.values, np.float32)
     views = [np.ascontiguousarray(grid.values, dtype).view() for grid in (pair.reference, pair.evaluated)]
     for view in views:

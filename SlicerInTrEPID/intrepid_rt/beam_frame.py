@@ -37,7 +37,7 @@ class BeamFrame:
 
     @property
     def source_lps_mm(self) -> NDArray:
-        """Position of the radiation source."""
+        """Position (3,) of the radiation source, LPS mm."""
         return self.isocentre_lps_mm + self.source_to_axis_mm * self.towards_source
 
     def to_gantry(self, position_lps_mm: ArrayLike) -> NDArray:

@@ -59,6 +59,7 @@ def collecting(notes: list[str]) -> Iterator[None]:
     """Turn warnings raised inside into lines of ``notes``, each once; they leak neither to the screen nor to tests."""
 
     def remember(message: Warning | str, *_where: object, **_more: object) -> None:
+        """Add a warning to the notes, without what may identify somebody."""
         note = _without_identity(str(message))
         if note not in notes:
             notes.append(note)
@@ -201,7 +202,7 @@ def decimals(dataset: Dataset, keyword: str) -> NDArray:
 
 
 def vector(dataset: Dataset, keyword: str, length: int) -> NDArray:
-    """Numbers of an element that must hold exactly ``length`` of them.
+    """Numbers (length,) of an element that must hold exactly ``length`` of them.
 
     Raises
     ------

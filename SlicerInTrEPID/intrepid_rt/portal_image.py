@@ -43,12 +43,12 @@ class PortalImage:
 
     @property
     def x_mm(self) -> NDArray:
-        """X_g of the columns in this plane."""
+        """X_g (columns,) in this plane, mm."""
         return self.first_pixel_mm[0] + self.pixel_spacing_mm[1] * np.arange(self.values.shape[1])
 
     @property
     def y_mm(self) -> NDArray:
-        """Y_g of the rows in this plane, descending."""
+        """Y_g (rows,) in this plane, mm, descending."""
         return self.first_pixel_mm[1] - self.pixel_spacing_mm[0] * np.arange(self.values.shape[0])
 
     @property

@@ -129,6 +129,7 @@ def telling_names(paths: Sequence[PurePath]) -> list[str]:
     """
 
     def shortest(path: PurePath) -> str:
+        """Return the fewest last parts of a path that no other one ends with."""
         for length in range(1, len(path.parts)):
             tail = path.parts[-length:]
             if sum(_ends_with(other, tail) for other in paths) == 1:

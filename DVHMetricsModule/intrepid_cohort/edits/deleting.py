@@ -79,10 +79,12 @@ def _key(pseudonym: str) -> str:
 
 def _counts(patient_id: int) -> dict[str, Select[Any]]:
     def of_studies(model: Any) -> Select[Any]:
+        """Return how to count rows that belong to the patient's studies."""
         query: Select[Any] = select(func.count()).select_from(model).join(Study, model.study_id == Study.id)
         return query.where(Study.patient_id == patient_id)
 
     def of_patient(model: Any) -> Select[Any]:
+        """Return how to count rows that belong to the patient."""
         return select(func.count()).select_from(model).where(model.patient_id == patient_id)
 
     return {

@@ -41,7 +41,7 @@ class Organ:
         return replace(self, centre_xy_mm=(-x, y), variants=self.mirrored_variants or self.variants)
 
     def contours_mm(self, origin_lps_mm: NDArray) -> list[NDArray]:
-        """Polygons (VERTICES, 3) in LPS mm, one per plane; the anatomy's first slice lies at ``origin_lps_mm``."""
+        """Polygons (VERTICES, 3) in LPS mm, one per plane; the anatomy's first slice lies at ``origin_lps_mm`` (3,)."""
         turn = 2 * np.pi * np.arange(VERTICES) / VERTICES
         outline = np.array(self.centre_xy_mm) + np.column_stack([np.cos(turn), np.sin(turn)]) * self.radii_mm
         heights = SLICE_MM * np.arange(self.first_plane, self.first_plane + self.planes)
@@ -54,7 +54,7 @@ class Organ:
         return polygon_mm2 * self.planes * SLICE_MM / 1000.0
 
     def centroid_mm(self, origin_lps_mm: NDArray) -> NDArray:
-        """Centre of gravity, LPS mm."""
+        """Centre of gravity (3,), LPS mm."""
         middle = SLICE_MM * (self.first_plane + (self.planes - 1) / 2)
         return np.array([*self.centre_xy_mm, middle]) + origin_lps_mm
 

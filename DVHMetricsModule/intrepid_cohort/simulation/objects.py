@@ -93,7 +93,7 @@ class ImageSet:
 
     @property
     def origin(self) -> NDArray:
-        """Place of the anatomy's first slice."""
+        """Place (3,) of the anatomy's first slice, LPS mm."""
         return np.array(self.origin_lps_mm)
 
 

@@ -198,7 +198,7 @@ def _is_sound(tree: Any, variables: int) -> bool:
 
 
 def predict(content: Mapping[str, Any], sample: Sample) -> NDArray:
-    """Return what a stored model predicts for the rows of a sample that holds its variables."""
+    """Return what a stored model predicts (n,) for the n rows of a sample that holds its variables."""
     return np.asarray(content["model"].predict(sample.frame[list(content["variables"])].to_numpy(float)))
 
 

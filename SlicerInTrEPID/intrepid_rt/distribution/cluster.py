@@ -60,6 +60,7 @@ def run_on_cluster(
     completed = as_completed([], loop=client.loop)
 
     def submit(number: int) -> None:
+        """Send that many more tasks, if there are as many."""
         for task in islice(remaining, number):
             # Not pure: the same patient may be asked for twice, and files change.
             future = client.submit(attempt, function, task, pure=False)

@@ -68,10 +68,7 @@ def commit(peer: Peer, parcels: Sequence[Parcel], *, listen_port: int = 0, wait_
     try:
         with association(peer, [(PUSH_MODEL, None)], handlers) as opened:
             status, _ = opened.send_n_action(_request(answer, parcels), 1, PUSH_MODEL, PUSH_MODEL_INSTANCE)
-            if "Status" not in status:
-                raise ConnectionLost(f"{peer} broke the connection off")
-            if status.Status != 0x0000:
-                raise PeerFailure(f"{peer} refused storage commitment with status {status.Status:04X}.")
+            _require_taken(peer, status)
             arrived = answer.arrived.wait(wait_s)
     except ConnectionLost as error:
         raise PeerFailure(f"{error}: no storage commitment.") from error
@@ -84,6 +81,13 @@ def commit(peer: Peer, parcels: Sequence[Parcel], *, listen_port: int = 0, wait_
             f"{peer.our_ae_title}, our host and the port on which we listen."
         )
     return Commitment(answer.kept, answer.not_kept)
+
+
+def _require_taken(peer: Peer, status: Dataset) -> None:
+    if "Status" not in status:
+        raise ConnectionLost(f"{peer} broke the connection off")
+    if status.Status != 0x0000:
+        raise PeerFailure(f"{peer} refused storage commitment with status {status.Status:04X}.")
 
 
 def _listen(peer: Peer, port: int, handlers: Any) -> Any:

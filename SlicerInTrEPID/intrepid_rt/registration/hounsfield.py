@@ -40,7 +40,7 @@ def deviations_hu(planning_hu: NDArray, day_hu: NDArray, region: NDArray[np.bool
 
 
 def brought_to_planning(day_hu: NDArray, deviations: Mapping[str, tuple[float, float]], air_hu: float) -> NDArray:
-    """Map CT numbers so that the medians of the tissues agree, linear between them; air stays air.
+    """Map CT numbers, of any shape, so that the medians of the tissues agree, linear between them; air stays air.
 
     ``air_hu`` is the number that the image of the day gives to air.
     """

@@ -31,7 +31,7 @@ def to_rigid(transform: Any) -> RigidTransform:
 
 
 def from_rigid(motion: RigidTransform, centre_lps_mm: NDArray) -> Any:
-    """Return a motion as ``VersorRigid3DTransform`` about a centre."""
+    """Return a motion as ``VersorRigid3DTransform`` about a centre (3,), LPS mm."""
     import SimpleITK as sitk  # noqa: N813
 
     transform = sitk.VersorRigid3DTransform()

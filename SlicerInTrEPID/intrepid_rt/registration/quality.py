@@ -19,7 +19,13 @@ def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float | None:
 
 
 def residual_hu(planning: Grid, carried_hu: NDArray, region: NDArray[np.bool_]) -> float | None:
-    """Return the median absolute HU difference inside a region, after removing its median; None without overlap."""
+    """Return the median absolute HU difference inside a region, after removing its median; None without overlap.
+
+    Parameters
+    ----------
+    carried_hu, region : ndarray, (nz, ny, nx)
+        On the lattice of ``planning``; NaN where the other image shows nothing.
+    """
     both = region & np.isfinite(carried_hu)
     if both.sum() < MIN_OVERLAP_VOXELS:
         return None
