@@ -29,7 +29,7 @@ class Plane:
         return np.cross(self.along_row, self.along_column)
 
     def affine(self, first_position_lps_mm: ArrayLike, step_lps_mm: ArrayLike) -> NDArray:
-        """index_to_lps (4, 4) of a stack whose first plane starts at the position (3,), the next ones a step (3,) on."""
+        """index_to_lps (4, 4) of a stack: its first plane starts at the position (3,), each next one a step (3,) on."""
         matrix = np.eye(4)
         matrix[:3, 0] = self.along_row * self.column_spacing_mm
         matrix[:3, 1] = self.along_column * self.row_spacing_mm
