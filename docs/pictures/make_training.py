@@ -37,9 +37,9 @@ def curves(runs: Path) -> None:
 
 
 def worst(evaluation: Path, dataset: Path, model_name: str) -> None:
-    """Draw the sample that passes fewest points."""
+    """Draw the sample that passes fewest points; the error decides between equals."""
     samples = json.loads(evaluation.read_text())["samples"]
-    name = min(samples, key=lambda one: one["pass_rate_percent"]["3/3"])["id"]
+    name = min(samples, key=lambda one: (one["pass_rate_percent"]["3/3"], -one["mae_percent"]))["id"]
     manifest, model = load_manifest(dataset), portal_dose_model(model_name)
     pair = next(one for one in manifest.pairs if one.id == name)
     arrays = read_pair(dataset, pair, manifest.grid)

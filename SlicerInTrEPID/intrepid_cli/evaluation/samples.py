@@ -40,7 +40,15 @@ class Sample:
 
 
 def judged_sample(pair: Pair, truth_gy: NDArray, predicted: PairPrediction, pixel_mm: float) -> Sample:
-    """Compare a prediction (evaluated) with the truth (reference) on the dataset's grid at the isocentre plane."""
+    """Compare a prediction (evaluated) with the truth (reference) on the dataset's grid at the isocentre plane.
+
+    Parameters
+    ----------
+    truth_gy : ndarray (size, size)
+        Portal dose of the pair.
+    pixel_mm : float
+        At the isocentre plane, where distances of gamma are meant.
+    """
     reference, evaluated = grid_image(truth_gy, pixel_mm), grid_image(predicted.dose_gy, pixel_mm)
     settings = [GammaSettings(dose, distance, cutoff_percent=CUT_PERCENT) for dose, distance in CRITERIA]
     results = gamma_indices(reference, evaluated, settings)

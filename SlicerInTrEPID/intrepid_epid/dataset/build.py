@@ -72,6 +72,15 @@ def build_dataset(
 
     The manifest is written last; a folder without one is no dataset.
 
+    Parameters
+    ----------
+    folders : sequence of paths
+        Each as :func:`intrepid_epid.dataset.sources.find_pairs` reads it.
+    profile : MachineProfile
+        Of the imager that took all of them.
+    progress : callable
+        Is told how many pairs of how many are done.
+
     Raises
     ------
     UnusableInput

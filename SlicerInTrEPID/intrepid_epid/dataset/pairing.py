@@ -39,6 +39,17 @@ def make_pair(
 ) -> tuple[Pair, ImagerPanel]:
     """Read, check, register and resample one pair, and write its arrays into ``folder``; split and group stay empty.
 
+    Parameters
+    ----------
+    source : PairSource
+        Files, and what is stated of them.
+    folder : Path
+        Of the dataset; the arrays go to ``pairs/<id>.npz``, float32 (size_px, size_px) each.
+
+    Returns
+    -------
+    The pair for the manifest, and the panel that took the image.
+
     Raises
     ------
     UnusableInput

@@ -59,10 +59,21 @@ def configurations(results: Sequence[RunResult]) -> dict[str, float]:
 def assemble(folder: Path, dataset: Path, *, name: str, about: str, intended_use: str) -> ModelCard:
     """Make the model of a finished training in ``folder/model``: the mean of the best networks of every run.
 
+    Parameters
+    ----------
+    folder : Path
+        Of the runs (:mod:`intrepid_epid.networks.campaign`).
+    dataset : Path
+        What they were trained on; its validation part calibrates the band.
+    name, about, intended_use : str
+        For the card: name of the model, what the data are, what it may be used for.
+
     Raises
     ------
     MissingObject
         Runs are missing.
+    UnreadableFile
+        A run's files or the dataset were changed.
     """
     campaign = read_campaign(folder)
     settings, manifest = campaign.settings, load_manifest(dataset)

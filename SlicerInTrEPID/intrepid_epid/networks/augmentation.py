@@ -40,10 +40,10 @@ def with_inputs_left_out(planes: "Tensor", generator: "Generator") -> "Tensor":
 
 
 def rescaled(planes: "Tensor", generator: "Generator") -> "Tensor":
-    """Give every image another meterset, 0.5 to 2 times its own, and bring it back to its level.
+    """Give every image of a batch (n, channels, size, size) another meterset, and bring it back to its level.
 
-    A network sees images per level and per MU, so this changes rounding only: that is the linearity in MU which
-    augmentation would otherwise have to teach.
+    It is 0.5 to 2 times its own. A network sees images per level and per MU, so this changes rounding only: that is the
+    linearity in MU which augmentation would otherwise have to teach.
     """
     import torch
 

@@ -78,7 +78,22 @@ def train_run(
     compute: Compute,
     on_epoch: Callable[[Progress], None] = lambda progress: None,
 ) -> RunResult:
-    """Do one run, or what is left of it: the task that a worker gets."""
+    """Do one run, or what is left of it: the task that a worker gets.
+
+    Parameters
+    ----------
+    dataset, folder : Path
+        Of the pairs, and of the runs; both must be seen by the worker.
+    run : RunSettings
+        Which of the runs of ``settings``.
+    on_epoch : callable
+        Is told the progress after every epoch.
+
+    Raises
+    ------
+    UnreadableFile
+        The dataset or the saved state were changed or cut short.
+    """
     import torch
 
     place = folder / RUNS / run.id
@@ -113,7 +128,13 @@ def _data(dataset: str, sha256: str, inputs: tuple[str, ...], sees: str, size_px
 def train_locally(
     dataset: Path, folder: Path, settings: TrainingSettings, compute: Compute, on_epoch: OnEpoch
 ) -> Iterator[RunResult]:
-    """Do all runs one after the other in this process."""
+    """Do all runs one after the other in this process; yields each result when it is there.
+
+    Raises
+    ------
+    UnreadableFile
+        As :func:`train_run`.
+    """
     for run in runs(settings):
         yield train_run(dataset, folder, settings, run, compute, lambda progress, run=run: on_epoch(run, progress))  # type: ignore[misc]
 

@@ -126,7 +126,17 @@ AnyCard = TypeVar("AnyCard", bound=_Card)
 
 
 def save_model(folder: Path, card: AnyCard, weights: dict[str, dict[str, "Tensor"]]) -> AnyCard:
-    """Write card and weights of an ensemble and return the card with the hash of the weights; ``weights`` by member."""
+    """Write card and weights of an ensemble.
+
+    Parameters
+    ----------
+    weights : dict
+        By member the tensors of its network by name, of any shapes.
+
+    Returns
+    -------
+    The card with the hash of the weights.
+    """
     tensors = {f"{member}/{name}": tensor for member, part in weights.items() for name, tensor in part.items()}
     folder.mkdir(parents=True, exist_ok=True)
     digest = write_tensors(folder / WEIGHTS, tensors, {"card_sha256": card.digest(), "name": card.name})

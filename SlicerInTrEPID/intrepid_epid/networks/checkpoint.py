@@ -47,7 +47,17 @@ def save_state(
     random_state: "Tensor",
     progress: Progress,
 ) -> None:
-    """Replace the state file of a run."""
+    """Replace the state file of a run.
+
+    Parameters
+    ----------
+    weights, best : dict
+        Tensors of the network by name, as they are now and at the best epoch (empty before it).
+    optimiser : Optimizer
+        Its moments are kept; its settings come from the run.
+    random_state : Tensor (n,), uint8
+        State of the run's random numbers.
+    """
     from safetensors.torch import save_file
 
     tensors = {f"weights/{name}": tensor for name, tensor in weights.items()}
@@ -61,7 +71,13 @@ def save_state(
 
 
 class State:
-    """A state file that was read."""
+    """A state file that was read.
+
+    Raises
+    ------
+    UnreadableFile
+        It is missing, cut short or no state.
+    """
 
     def __init__(self, path: Path) -> None:
         self._tensors, metadata = read_tensors(path)

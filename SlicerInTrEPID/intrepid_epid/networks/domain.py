@@ -22,6 +22,20 @@ def properties(
 ) -> dict[str, float]:
     """Measure what is compared: geometry, field, attenuation, statistics of an image on a grid at the isocentre plane.
 
+    Parameters
+    ----------
+    physics_gy : ndarray (size, size)
+        The physics' portal dose from the image alone.
+    pixel_mm : float
+        At the isocentre plane.
+    open_gy : float, optional
+        Portal dose of the open beam for the meterset; without it transmission is not measured.
+    thickness_g_cm2 : ndarray (size, size), optional
+
+    Returns
+    -------
+    dict : by name; units are those the names end with.
+
     Examples
     --------
     >>> image = np.zeros((32, 32)); image[8:24, 8:24] = 2.0

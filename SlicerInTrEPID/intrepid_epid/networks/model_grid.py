@@ -9,7 +9,7 @@ SOURCE_TO_AXIS_MM = 1000.0  # of images that are given at the isocentre plane, w
 
 
 def grid_image(values: NDArray, pixel_mm: float, *, unit: str = "Gy") -> PortalImage:
-    """Return a square array at the isocentre plane, axis at its centre, as an image."""
+    """Return an array (size, size) at the isocentre plane, axis at its centre, as an image; ``pixel_mm`` there."""
     corner = pixel_mm * (len(values) - 1) / 2
     return PortalImage(values, (-corner, corner), (pixel_mm, pixel_mm), SOURCE_TO_AXIS_MM, SOURCE_TO_AXIS_MM, unit=unit)
 

@@ -116,7 +116,12 @@ class NetworkModel:
         return Band(mean, calibration.quantile * guess)
 
     def refuse_other_machine(self, exposure: Exposure) -> None:
-        """Stop where an answer would be for another beam or another detector."""
+        """Stop where an answer would be for another beam or another detector.
+
+        Raises
+        ------
+        UnusableInput
+        """
         if exposure.profile.energy.strip().casefold() != self.card.energy.strip().casefold():
             raise UnusableInput(
                 f"Model {self.name} is for {self.card.energy}, the machine profile for {exposure.profile.energy}. "

@@ -27,7 +27,14 @@ class PairPrediction:
 def predict_pair(
     model: PortalDoseModel, arrays: PairArrays, pair: Pair, manifest: Manifest, *, known: Sequence[str] | None = None
 ) -> PairPrediction:
-    """Predict a pair as an image of it would be; ``known`` limits the optional inputs that are told (None: all).
+    """Predict a pair as an image of it would be.
+
+    Parameters
+    ----------
+    arrays : PairArrays
+        On the manifest's grid; its portal dose is not looked at.
+    known : sequence of str, optional
+        Optional inputs that are told; None tells all the pair has.
 
     Raises
     ------

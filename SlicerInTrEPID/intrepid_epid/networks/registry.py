@@ -5,17 +5,9 @@ import shutil
 from pathlib import Path
 
 from intrepid_epid.networks.card import CARD, WEIGHTS, ModelCard, read_model
+from intrepid_epid.networks.named_folders import folders_in, named_folder, shipped_in
 from intrepid_rt.atomic import staged_folder
-from intrepid_rt.errors import InvalidSetting, MissingObject
-from intrepid_rt.resources import resource_folder
-
-
-def shipped_folder() -> Path | None:
-    """Folder of the models that ship, None if this installation has none."""
-    try:
-        return resource_folder("Models")
-    except MissingObject:
-        return None
+from intrepid_rt.errors import InvalidSetting
 
 
 def user_folder() -> Path:
@@ -29,11 +21,7 @@ def user_folder() -> Path:
 
 def model_folders() -> dict[str, Path]:
     """Return the folders of all models by name; a user's model hides a shipped one of the same name."""
-    found: dict[str, Path] = {}
-    for place in (shipped_folder(), user_folder()):
-        if place is not None and place.is_dir():
-            found |= {path.parent.name: path.parent for path in sorted(place.glob(f"*/{CARD}"))}
-    return found
+    return folders_in(shipped_in("Models")) | folders_in(user_folder())
 
 
 def find_model(name: str) -> Path:
@@ -44,13 +32,8 @@ def find_model(name: str) -> Path:
     InvalidSetting
         No model is called so.
     """
-    folders = model_folders()
-    if name in folders:
-        return folders[name]
-    if (Path(name) / CARD).is_file():
-        return Path(name)
-    known = ", ".join(["physics", *folders])
-    raise InvalidSetting(f"No portal dose model is called {name!r}; there are {known}. See 'intrepid models list'.")
+    advice = "See 'intrepid models list'."
+    return named_folder(name, model_folders(), kind="portal dose model", built_in="physics", advice=advice)
 
 
 def add_model(folder: Path, *, name: str | None = None) -> tuple[ModelCard, Path]:

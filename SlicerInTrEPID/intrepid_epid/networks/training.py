@@ -144,7 +144,7 @@ class Training:
             yield planes, together[:, n : n + 1], together[:, n + 1 :]
 
     def step(self, batch: tuple["Tensor", "Tensor", "Tensor"]) -> float:
-        """Improve the weights by one batch and return its loss."""
+        """Improve the weights by planes, physics and truth of a batch, (n, channels, size, size); return its loss."""
         planes, physics, truth = batch
         self.optimiser.zero_grad()
         loss = self.loss(self.dose(planes, physics), truth)
@@ -153,7 +153,7 @@ class Training:
         return float(loss.detach())
 
     def dose(self, planes: "Tensor", physics: "Tensor") -> "Tensor":
-        """Portal dose over its level; in mixed precision where the device gains by it."""
+        """Portal dose over its level, (batch, 1, size, size); in mixed precision where the device gains by it."""
         import torch
 
         device = self.compute.device.split(":")[0]
@@ -163,7 +163,10 @@ class Training:
         return self.network.dose(answer.float(), physics)
 
     def loss(self, dose: "Tensor", truth: "Tensor") -> "Tensor":
-        """Mean absolute error above, plus half of that below, 10 % of the maximum: all fields count alike."""
+        """Mean absolute error above, plus half of that below, 10 % of the maximum: all fields count alike.
+
+        ``dose`` and ``truth`` (batch, 1, size, size) are over the level.
+        """
         inside = (truth > DOSE_CUT * truth.amax(dim=(1, 2, 3), keepdim=True)).float()
         error = (dose - truth).abs()
         within = (error * inside).sum(dim=(1, 2, 3)) / inside.sum(dim=(1, 2, 3)).clamp(min=1)

@@ -51,7 +51,17 @@ def open_gy(manifest: Manifest, pair: Pair) -> float | None:
 def input_of_pair(
     arrays: PairArrays, optional: Sequence[str], *, sees: str, factor: int, open_gy: float | None
 ) -> NetworkInput:
-    """Return the network's input of a pair, averaged in blocks of ``factor`` pixels."""
+    """Return the network's input of a pair, averaged in blocks of ``factor`` pixels.
+
+    Parameters
+    ----------
+    optional : sequence of str
+        Names of the planes beside the image.
+    sees : str
+        "physics" or "signal": what the variant takes as the image.
+    open_gy : float or None
+        Portal dose of the open beam for the pair's meterset; None leaves the transmission unknown.
+    """
     physics_gy = coarsened(arrays.physics_gy, factor)
     thickness, field = (
         None if plane is None else coarsened(plane, factor) for plane in (arrays.thickness_g_cm2, arrays.field_map)
@@ -64,6 +74,17 @@ def load_training_data(
     folder: str | Path, splits: Sequence[str], inputs: Sequence[str], *, sees: str, size_px: int
 ) -> TrainingData:
     """Read the pairs of some parts of the split.
+
+    Parameters
+    ----------
+    splits : sequence of str
+        "train", "validation", "test".
+    inputs : sequence of str
+        Names of the planes beside the image.
+    sees : str
+        "physics" or "signal": what the variant takes as the image.
+    size_px : int
+        Pixels are averaged in whole blocks until the grid is at most this large.
 
     Raises
     ------

@@ -16,7 +16,7 @@ _PICKLES = (b"\x80", b"PK\x03\x04", b"\x1f\x8b")  # pickle protocol 2 and later,
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
-    """Read the tensors and the metadata of a safetensors file.
+    """Read the tensors of a safetensors file, of any shapes by name, and its metadata.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, str]]
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> str:
-    """Write tensors and return the SHA-256 of the file."""
+    """Write tensors of any shapes by name, replacing the file as a whole; returns its SHA-256."""
     from safetensors.torch import save_file
 
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}

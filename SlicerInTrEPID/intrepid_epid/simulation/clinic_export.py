@@ -58,7 +58,7 @@ class Identity:
 
 
 def write_ct(folder: Path, hounsfield: NDArray, origin_lps_mm: NDArray, voxel_mm: float, who: Identity) -> None:
-    """Write the slices of a CT, head first supine."""
+    """Write the slices of a CT, head first supine: HU (nz, ny, nx), ``origin_lps_mm`` (3,) the first voxel's centre."""
     for number, plane in enumerate(hounsfield):
         made = who.object("CT", number, series="CT", number=number + 1)
         made.ImageType, made.PatientPosition, made.KVP = ["ORIGINAL", "PRIMARY", "AXIAL"], "HFS", "120"

@@ -10,7 +10,14 @@ _TISSUE_PLUGS = (0.92, 0.98, 1.06, 1.15, 1.28, 1.5, 1.75)
 
 
 def make_phantom(family: str, name: str, rng: np.random.Generator, *, thickness_mm: float = 0.0) -> Phantom:
-    """Draw a phantom of a family; ``thickness_mm`` fixes that of a homogeneous one, 0 draws it.
+    """Draw a phantom of a family.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The same state gives the same phantom.
+    thickness_mm : float
+        Of a homogeneous phantom; 0 draws it, 40 to 300 mm. Other families have none.
 
     Raises
     ------

@@ -81,6 +81,9 @@ def hounsfield(phantom: Phantom, *, voxel_mm: float = 3.0) -> tuple[NDArray, NDA
 
 
 def density_of(hounsfield_units: NDArray, origin_lps_mm: NDArray, *, voxel_mm: float = 3.0) -> Grid:
-    """Mass density that these CT numbers mean: what the simulation sends its photons through."""
+    """Mass density (g/cm3) that CT numbers (nz, ny, nx) mean: what the simulation sends its photons through.
+
+    ``origin_lps_mm`` (3,) is the centre of the first voxel.
+    """
     density = simulated_ct_curve().density(hounsfield_units).astype(np.float32)
     return Grid(density, affine_from_axes(origin_lps_mm, (voxel_mm,) * 3))

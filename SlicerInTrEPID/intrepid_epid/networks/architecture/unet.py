@@ -30,11 +30,21 @@ class UNet(nn.Module):
         return two_convolutions(n_inputs, n_outputs, normalised=level > 0)
 
     def joined(self, from_encoder: Tensor, risen: Tensor, level: int) -> Tensor:
-        """Put together what a decoder level sees."""
+        """Put together what a decoder level sees: two tensors (batch, channels, rows, columns) of the same size."""
         return torch.cat([risen, from_encoder], dim=1)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Encode, then decode with what the encoder saw at each level."""
+        """Encode, then decode with what the encoder saw at each level.
+
+        Parameters
+        ----------
+        planes : Tensor (batch, n_inputs, size, size)
+            ``size`` a multiple of 16.
+
+        Returns
+        -------
+        Tensor (batch, n_outputs, size, size)
+        """
         seen = [self.down[0](planes)]
         for block in self.down[1:]:
             seen.append(block(nn.functional.max_pool2d(seen[-1], 2)))
@@ -45,7 +55,17 @@ class UNet(nn.Module):
 
 
 def two_convolutions(n_inputs: int, n_outputs: int, *, normalised: bool, dilation: int = 1) -> nn.Sequential:
-    """Return two 3 x 3 convolutions with ReLU, normalised over the batch or not."""
+    """Return two 3 x 3 convolutions with ReLU, of the same size out as in.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+        Channels.
+    normalised : bool
+        Whether each is followed by batch normalisation.
+    dilation : int
+        Pixels from tap to tap.
+    """
     layers: list[nn.Module] = []
     for n_in in (n_inputs, n_outputs):
         layers.append(nn.Conv2d(n_in, n_outputs, 3, padding=dilation, dilation=dilation, bias=not normalised))

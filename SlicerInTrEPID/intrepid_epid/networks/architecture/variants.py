@@ -61,7 +61,7 @@ class Residual(PortalDoseNetwork):
         self.register_buffer("kernel", gaussian_kernel(self.smoothing_px), persistent=False)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Return the smooth gain and scatter planes, bounded."""
+        """Return the smooth gain and scatter planes, bounded; (batch, 2, size, size), scatter over the level."""
         rough = self.largest_correction * torch.tanh(self.unet(planes) / self.largest_correction)
         return smoothed(rough, self.kernel)  # type: ignore[arg-type]
 
@@ -127,14 +127,17 @@ def variant(name: str) -> type[PortalDoseNetwork]:
 
 
 def gaussian_kernel(sigma_px: float) -> Tensor:
-    """One-dimensional Gaussian that sums to 1, out to three sigma."""
+    """One-dimensional Gaussian (2 n + 1,) that sums to 1, out to three sigma; ``sigma_px`` in pixels."""
     reach = int(3 * sigma_px + 0.5)
     weight = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma_px) ** 2)
     return weight / weight.sum()
 
 
 def smoothed(planes: Tensor, kernel: Tensor) -> Tensor:
-    """Convolve every plane with a kernel along rows and columns; planes go on beyond their edge as at it."""
+    """Convolve planes (batch, channels, rows, columns) with a kernel (2 n + 1,) along rows and columns.
+
+    Planes go on beyond their edge as at it.
+    """
     reach, channels = len(kernel) // 2, planes.shape[1]
     padded = nn.functional.pad(planes, [reach] * 4, mode="replicate")
     rows = nn.functional.conv2d(padded, kernel.view(1, 1, 1, -1).repeat(channels, 1, 1, 1), groups=channels)
