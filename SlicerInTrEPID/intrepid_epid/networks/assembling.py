@@ -20,7 +20,7 @@ from intrepid_epid.networks.pair_prediction import told_of
 from intrepid_epid.networks.settings import runs
 from intrepid_epid.networks.training import BEST, RunResult, finished_result
 from intrepid_epid.networks.training_data import input_of_pair, open_gy
-from intrepid_epid.networks.uncertainty import EDGE_MM, FLOOR, HeldOut, band_quality, conformal_quantile
+from intrepid_epid.networks.uncertainty import HeldOut, band_quality, conformal_quantile, error_guess
 from intrepid_epid.networks.weights import read_tensors
 from intrepid_rt.errors import MissingObject
 
@@ -153,17 +153,19 @@ def _held_out(
         )
         physics = grid_image(arrays.physics_gy, grid.pixel_mm)
         doses = np.concatenate([ensembles[member].doses_gy(seen, physics) for member in unseen[pair.id]])
-        yield HeldOut(doses.mean(axis=0), doses.std(axis=0), arrays.portal_dose_gy, grid.pixel_mm)
+        yield HeldOut(doses.mean(axis=0), doses.std(axis=0), arrays.physics_gy, arrays.portal_dose_gy, grid.pixel_mm)
 
 
 def _calibration(view: Sequence[str], held_out: Sequence[HeldOut], manifest: Manifest) -> Calibration:
-    quantile = conformal_quantile(held_out)
-    quality = band_quality(held_out, quantile)
+    guess = error_guess(view)
+    quantile = conformal_quantile(held_out, guess)
+    quality = band_quality(held_out, guess, quantile)
     return Calibration(
         inputs=tuple(view),
         quantile=quantile,
-        floor=FLOOR,
-        edge_mm=EDGE_MM,
+        floor=guess.floor,
+        edge_mm=guess.edge_mm,
+        share=guess.share,
         n_pairs=len(held_out),
         held_out="validation part" if manifest.of_split("validation") else "train part, each pair by unseeing members",
         coverage_percent=quality.coverage_percent,

@@ -34,18 +34,20 @@ class ModelGrid(msgspec.Struct, frozen=True):
     block_px: int
 
 
-class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+# Defaults are not written, so that the hash of a card from before ``share`` stays what it was.
+class Calibration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The 95 % band with one set of optional inputs known.
 
     Half-width of a pixel = ``quantile`` times (spread of the ensemble + ``floor`` of the maximum + ``edge_mm`` times
-    the gradient of the dose). Coverage, mean half-width and mean error (of the maximum) are those of the held-out pairs
-    it was made with.
+    the gradient of the dose + ``share`` of its difference from the physics). Coverage, mean half-width and mean error
+    (of the maximum) are those of the held-out pairs it was made with.
     """
 
     inputs: tuple[str, ...]
     quantile: float
     floor: float
     edge_mm: float
+    share: float = 0.0
     n_pairs: int
     held_out: str
     coverage_percent: float

@@ -16,7 +16,7 @@ from intrepid_epid.networks.model_grid import on_grid
 from intrepid_epid.networks.physics_model import PhysicsModel
 from intrepid_epid.networks.portal_dose_model import Exposure, PortalDoseModel, PortalDosePrediction
 from intrepid_epid.networks.registry import find_model
-from intrepid_epid.networks.uncertainty import DOSE_CUT, guessed_error_gy
+from intrepid_epid.networks.uncertainty import DOSE_CUT, ErrorGuess
 from intrepid_epid.portal_dose import open_portal_dose, radial_gain
 from intrepid_rt.errors import UnusableInput
 from intrepid_rt.portal_image import PortalImage
@@ -112,8 +112,8 @@ class NetworkModel:
         mean, spread = doses.mean(axis=0), doses.std(axis=0)
         calibration = self._calibration(known)
         pixel_mm = physics.pixel_spacing_mm[0] / physics.magnification
-        guess = guessed_error_gy(mean, spread, pixel_mm, floor=calibration.floor, edge_mm=calibration.edge_mm)
-        return Band(mean, calibration.quantile * guess)
+        guess = ErrorGuess(calibration.floor, calibration.edge_mm, calibration.share)
+        return Band(mean, calibration.quantile * guess.gy(mean, spread, physics.values, pixel_mm))
 
     def refuse_other_machine(self, exposure: Exposure) -> None:
         """Stop where an answer would be for another beam or another detector.
