@@ -116,8 +116,9 @@ def commission(
 
 def _horns(fields: Sequence[OpenField], spectrum: Spectrum | None) -> tuple[RadialFactor, ...]:
     largest = max(fields, key=lambda field: field.area_cm2)
-    signal = largest.signal
-    return measured_horns(largest, eroded_aperture(signal), aperture_of(signal), spectrum or generic_spectrum())
+    # Within a centimetre of its corners the source and the spread of dose shape a field more than horns do.
+    inside = eroded_aperture(largest.signal, margin_mm=2 * EROSION_MM)
+    return measured_horns(largest, inside, aperture_of(largest.signal), spectrum or generic_spectrum())
 
 
 def aperture_of(signal: PortalImage) -> NDArray:

@@ -62,6 +62,11 @@ def test_a_flat_beam_has_no_horns():
     assert profile_of(PLAIN).horns == ()
 
 
+def test_a_small_field_shows_no_horns():
+    machine = replace(PLAIN, horn_percent=9.0)
+    assert commission([open_field(machine, "10x10")], machine="SIM", energy="6 MV").horns == ()
+
+
 def test_horns_are_found_in_the_largest_field():
     profile = profile_of(replace(PLAIN, horn_percent=4.0))
     for point in profile.horns:
