@@ -4,7 +4,7 @@
     RTK/bin/python Testing/benchmarks/peer_rtk_his.py Testing/golden/his/rtk_his.npz
 
 The files are made here byte by byte, from the layout in RTK's ``rtkHisImageIO.cxx`` and not by our own builder: a
-header of 68 bytes, an image header of stated length, 16 bit frames. Files and what RTK reads from them are kept together.
+header of 68 bytes, an image header of stated length, 16 bit frames. Files and what RTK reads are kept together.
 """
 
 import struct
