@@ -52,11 +52,11 @@ def command(
 
 def _summary(course: "CourseResult", out_dir: Path) -> str:
     from intrepid_cli.verification.course import DOSE
+    from intrepid_cli.verification.results import gamma_rate
 
     lines = [course.composition, f"Verdict: {course.verdict.status}", *(f"  {r}" for r in course.verdict.reasons)]
     lines += [f"{one.fraction or one.folder.name}: {one.verdict}, on the {one.anatomy}" for one in course.fractions]
-    for outcome in course.gamma_3d:
-        rate = f"{outcome.pass_rate_percent:.1f} % of {outcome.n_points}" if outcome.n_points else outcome.reason
-        lines.append(f"3D gamma {outcome.criteria} against {course.compared_fractions} planned fractions: {rate}")
+    against = f"against {course.compared_fractions} planned fractions"
+    lines += [f"3D gamma {outcome.criteria} {against}: {gamma_rate(outcome)}" for outcome in course.gamma_3d]
     lines += [f"Note: {warning}" for warning in course.warnings]
     return "\n".join([*lines, f"Dose: {out_dir / DOSE}"])

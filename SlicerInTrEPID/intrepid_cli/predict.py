@@ -150,12 +150,7 @@ def _predicted(
         write_portal_dose(prediction.half_width_gy, stage / names["half_width"])
     warnings = [*frame.warnings, *([note] if note else []), *notes, *prediction.warnings]
     warnings += beyond_validity(exposure.signal, profile, meterset_mu=meterset)
-    if planned is not None and planned.file.link == "assigned":
-        warnings.append(f"The image was assigned to beam {planned.beam.name} by hand.")
-    if planned is not None and planned.file.link == "matched":
-        warnings.append(f"The image does not name its beam; it was matched to {planned.beam.name}: {planned.file.how}.")
-    if frame.machine and frame.machine != profile.machine:
-        warnings.append(f"The image is from machine {frame.machine}, the profile from {profile.machine}.")
+    warnings += _doubts(planned, frame, profile)
     return {
         "file": str(path),
         **{key: str(out_dir / name) for key, name in names.items()},
@@ -168,6 +163,18 @@ def _predicted(
         "ct": "known" if patient is not None else "unknown",
         "warnings": warnings,
     }
+
+
+def _doubts(planned: "PlannedImage | None", frame: "PortalFrame", profile: "MachineProfile") -> list[str]:
+    """Say what the user has to know of how image, beam and machine came together."""
+    said = []
+    if planned is not None and planned.file.link == "assigned":
+        said.append(f"The image was assigned to beam {planned.beam.name} by hand.")
+    if planned is not None and planned.file.link == "matched":
+        said.append(f"The image does not name its beam; it was matched to {planned.beam.name}: {planned.file.how}.")
+    if frame.machine and frame.machine != profile.machine:
+        said.append(f"The image is from machine {frame.machine}, the profile from {profile.machine}.")
+    return said
 
 
 def _stated_meterset(planned: "PlannedImage | None", frame: "PortalFrame") -> tuple[float | None, str]:

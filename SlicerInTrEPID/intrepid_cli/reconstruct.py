@@ -152,14 +152,15 @@ def reconstruct(settings: "VerificationSettings", *, show_progress: bool = True)
 
 def summary(result: "VerificationResult", out_dir: Path) -> str:
     """Tell on a few lines what was found and where it lies."""
+    from intrepid_cli.verification.results import gamma_rate
+
     lines = [f"Verdict: {result.verdict.status}", *(f"  {reason}" for reason in result.verdict.reasons)]
-    for outcome in result.gamma_3d:
-        rate = f"{outcome.pass_rate_percent:.1f} % of {outcome.n_points}" if outcome.n_points else outcome.reason
-        lines.append(f"3D gamma {outcome.criteria}: {rate}")
-    for beam in result.beams:
-        for outcome in beam.gamma_2d:
-            rate = f"{outcome.pass_rate_percent:.1f} %" if outcome.pass_rate_percent is not None else outcome.reason
-            lines.append(f"{beam.name}: portal dose gamma {outcome.criteria}: {rate}")
+    lines += [f"3D gamma {outcome.criteria}: {gamma_rate(outcome)}" for outcome in result.gamma_3d]
+    lines += [
+        f"{beam.name}: portal dose gamma {outcome.criteria}: {gamma_rate(outcome)}"
+        for beam in result.beams
+        for outcome in beam.gamma_2d
+    ]
     if result.dose_uncertainty_percent is not None:
         lines.append(f"95 % band of the dose: +- {result.dose_uncertainty_percent:.1f} % where it is high")
     lines += [f"Note: {warning}" for warning in result.warnings]

@@ -33,6 +33,11 @@ def write_outputs(
     """Write doses, portal doses, scene, report and results into a folder; returns the result with what was left out.
 
     A relative result has no dose in Gy, so it gets no RTDOSE.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written to, or too little space is left for the scene.
     """
     warnings = list(result.warnings)
     template = _header(plan_file)

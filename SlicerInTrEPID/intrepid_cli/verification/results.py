@@ -76,6 +76,17 @@ def _forward(check: ForwardCheck) -> Mapping[str, Any]:
     }
 
 
+def gamma_rate(outcome: GammaOutcome) -> str:
+    """Pass rate and number of points in words, or why there are none.
+
+    >>> gamma_rate(GammaOutcome(3, 2, pass_rate_percent=97.25, n_points=10))
+    '97.2 % of 10'
+    >>> gamma_rate(GammaOutcome(3, 2, reason="No RTDOSE."))
+    'No RTDOSE.'
+    """
+    return f"{outcome.pass_rate_percent:.1f} % of {outcome.n_points}" if outcome.n_points else outcome.reason
+
+
 def gamma_numbers(outcome: GammaOutcome) -> Mapping[str, Any]:
     """Everything of a comparison but its map."""
     return {name: value for name, value in vars(outcome).items() if name != "gamma"}

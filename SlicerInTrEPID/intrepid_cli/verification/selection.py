@@ -218,7 +218,13 @@ def ct_of(study: Study, plan: PlanFile, structure_set: StructureSetFile | None) 
 
 
 def planned_doses(study: Study, plan: PlanFile) -> tuple[tuple[DoseFile, ...], str]:
-    """Total dose of the plan, or its beam doses; none with the reason."""
+    """Total dose of the plan, or its beam doses; none with the reason.
+
+    Raises
+    ------
+    AmbiguousInput
+        Several total doses of the plan.
+    """
     ours = [dose for dose in study.doses if dose.plan_uid == plan.sop_instance_uid]
     totals = [dose for dose in ours if dose.summation_type == "PLAN"]
     if len(totals) > 1:

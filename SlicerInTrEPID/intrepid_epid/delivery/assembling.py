@@ -10,8 +10,8 @@ from intrepid_epid.delivery.checking import find_doubles, find_gaps
 from intrepid_epid.delivery.frames import DeliveryFrame, FrameSeries
 from intrepid_epid.image_grid import binned
 from intrepid_epid.portal_reader import PortalFrame
-from intrepid_epid.portal_reader.defects import find_defects
-from intrepid_epid.portal_reader.lattice import gantry_lattice
+from intrepid_epid.portal_reader.defects import Defects, find_defects
+from intrepid_epid.portal_reader.lattice import GantryLattice, gantry_lattice
 from intrepid_epid.portal_reader.signal import SignalScale
 from intrepid_rt.dicom_image import PortalGeometry, PortalHeader
 from intrepid_rt.errors import UnsupportedGeometry
@@ -54,6 +54,23 @@ def assembled(frames: Sequence[StoredFrame], header: PortalHeader, notes: Sequen
     # In the sum, because what noise hides in one frame stands out in all.
     defects = find_defects(total.astype(np.float32), saturated)
     lattice = gantry_lattice(first.geometry, first.stored.shape)
+    integrated = _integrated(frames, total, lattice, defects, header, notes)
+    made = tuple(_on_working_grid(frame, integrated.image, lattice, defects.dead) for frame in frames)
+    gaps = find_gaps(made)
+    integrated = replace(integrated, warnings=(*integrated.warnings, *doubles.notes, *gaps.notes))
+    return FrameSeries(made, integrated, gaps.count, doubles.count)
+
+
+def _integrated(
+    frames: Sequence[StoredFrame],
+    total: NDArray,
+    lattice: GantryLattice,
+    defects: Defects,
+    header: PortalHeader,
+    notes: Sequence[str],
+) -> PortalFrame:
+    """Make one image of the sum of all frames, on gantry axes."""
+    first = frames[0]
     image = PortalImage(
         values=lattice.turned(total.astype(np.float32)),
         first_pixel_mm=lattice.first_pixel_mm,
@@ -68,7 +85,7 @@ def assembled(frames: Sequence[StoredFrame], header: PortalHeader, notes: Sequen
     metersets = [frame.facts.meterset_mu for frame in frames]
     known = [meterset for meterset in metersets if meterset is not None]
     said = (*first.geometry.notes, *first.scale.notes, *defects.warnings, *notes)
-    integrated = PortalFrame(
+    return PortalFrame(
         image=image,
         vendor=first.scale.vendor,
         machine=header.machine,
@@ -85,18 +102,14 @@ def assembled(frames: Sequence[StoredFrame], header: PortalHeader, notes: Sequen
         repaired=image.with_values(lattice.turned(defects.repaired)),
     )
 
-    def on_working_grid(frame: StoredFrame) -> DeliveryFrame:
-        values = repaired(frame.scale.signal(frame.stored).values, defects.dead)
-        small = binned(image.with_values(lattice.turned(values)))
-        angle = frame.facts.gantry_angle_deg
-        return replace(
-            frame.facts, image=replace(small, values=small.values.astype(np.float32), gantry_angle_deg=angle)
-        )
 
-    made = tuple(on_working_grid(frame) for frame in frames)
-    gaps = find_gaps(made)
-    integrated = replace(integrated, warnings=(*integrated.warnings, *doubles.notes, *gaps.notes))
-    return FrameSeries(made, integrated, gaps.count, doubles.count)
+def _on_working_grid(
+    frame: StoredFrame, sum_of_all: PortalImage, lattice: GantryLattice, dead: NDArray
+) -> DeliveryFrame:
+    values = repaired(frame.scale.signal(frame.stored).values, dead)
+    small = binned(sum_of_all.with_values(lattice.turned(values)))
+    angle = frame.facts.gantry_angle_deg
+    return replace(frame.facts, image=replace(small, values=small.values.astype(np.float32), gantry_angle_deg=angle))
 
 
 def _check_same_place(first: StoredFrame, other: StoredFrame) -> None:
