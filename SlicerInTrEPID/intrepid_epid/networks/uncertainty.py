@@ -38,8 +38,8 @@ def error_guess(known: Sequence[str]) -> ErrorGuess:
     """Return the guess for a set of known inputs.
 
     Of the values tried these gave about the least interval score (Gneiting and Raftery, J. Am. Stat. Assoc. 102 (2007)
-    359) on the validation part of the simulated set. Where the image alone is known the members share their error, so that
-    their spread says too little; what they change the physics by says more.
+    359) on the validation part of the simulated set. Where the image alone is known the members share their error, so
+    that their spread says too little; what they change the physics by says more.
     """
     return ErrorGuess(floor=0.001, edge_mm=0.01, share=0.0 if known else 0.1)
 
