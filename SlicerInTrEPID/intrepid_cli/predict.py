@@ -82,7 +82,11 @@ def _found(
     images: tuple[Path, ...], study_dir: Path | None, plan: Path | None, assigned: tuple[str, ...], *, alone: bool
 ) -> "list[tuple[Path, PlannedImage | None, str]]":
     """Image files, each with its beam if a plan tells it, and with what the user has to be told of that."""
-    from intrepid_cli.verification.planned_images import image_beside_its_plan, images_of_study, images_with_plan
+    from intrepid_cli.verification.planned_images import (
+        images_beside_their_plans,
+        images_of_study,
+        images_with_plan,
+    )
     from intrepid_cli.verification.settings import parse_assignment
     from intrepid_rt.errors import InvalidSetting
 
@@ -101,7 +105,9 @@ def _found(
         return [(one.file.path, one, "") for one in planned]
     if by_hand:
         raise InvalidSetting("--assign names a beam of a plan: give it with --study or --plan.")
-    return [(path, *((None, "") if alone else image_beside_its_plan(path))) for path in images]
+    if alone:
+        return [(path, None, "") for path in images]
+    return [(path, *told) for path, told in zip(images, images_beside_their_plans(images), strict=True)]
 
 
 def _lines(result: dict) -> list[str]:

@@ -76,33 +76,36 @@ def images_with_plan(
     return [_planned(path, studies) for path in images]
 
 
-def image_beside_its_plan(image: Path) -> tuple[PlannedImage | None, str]:
-    """Return an image with its beam if the plan it names lies in its folder, and what a user has to be told.
+def images_beside_their_plans(images: Sequence[Path]) -> list[tuple[PlannedImage | None, str]]:
+    """Return each image with its beam if the plan it names lies in its folder, and what a user has to be told.
 
     Plan and beam are those whose SOP Instance UID and number the image states; nothing is concluded from file names,
     angles or times. None for an image that names no plan, or a plan that is not there.
     """
+    # The images of a folder share it: it is read once for this list, not kept, because files change.
+    read: dict[Path, list[Study]] = {}
+    return [_beside_its_plan(image, read) for image in images]
+
+
+def _beside_its_plan(image: Path, read: dict[Path, list[Study]]) -> tuple[PlannedImage | None, str]:
     try:
         named = portal_header(read_dataset(image, pixels=False)).plan_uid
-        studies = _studies_in(image.parent) if named else ()
-    except UnusableInput:
+        if named and image.parent not in read:
+            beside = sorted(path for path in image.parent.iterdir() if path.is_file())
+            read[image.parent] = scan_files(beside, place=str(image.parent))
+    except (UnusableInput, PermissionError):  # no DICOM, or a folder that may not be listed: nothing is told
         return None, ""
+    studies = read[image.parent] if named else []
     study = next((study for study in studies if study.plan_with_uid(named)), None)
-    if study is None:
+    plan = study.plan_with_uid(named) if study else None
+    if study is None or plan is None:
         return None, ""
-    plan = study.plan_with_uid(named)
     file = next((file for file in study.portal_images if file.path == image), None)
-    if plan is None or file is None or file.link != "stated":
+    if file is None or file.link != "stated":
         reason = file.how if file and file.how else "does not state its beam"
         return None, f"A plan that the image names lies beside it and is not used: the image {reason}."
     planned = replace(_planned(image, [study]), unasked=True)
     return planned, f"{plan.path.name}, the plan that the image names, lies beside it and was used; see --alone."
-
-
-# The images of a folder share it.
-@lru_cache(maxsize=1)
-def _studies_in(folder: Path) -> tuple[Study, ...]:
-    return tuple(scan_files(sorted(path for path in folder.iterdir() if path.is_file()), place=str(folder)))
 
 
 def _as_assigned(studies: list[Study], assigned: Sequence[tuple[int, str]]) -> list[Study]:
@@ -162,15 +165,21 @@ def patient_of(
     structures, _ = structure_set_of(image.study, image.plan)
     ct = ct_of(image.study, image.plan, structures)
     check_frames(image.plan, ct, structures, ())
-    anatomy, notes = _anatomy(ct.paths, structures.path if structures else None, profile, ct_curve)
+    files = (*ct.paths, *([structures.path] if structures else []))
+    written = tuple(path.stat().st_mtime_ns for path in files)
+    anatomy, notes = _anatomy(ct.paths, structures.path if structures else None, profile, ct_curve, written)
     frame = first_frame(image.beam, image.plan.plan.patient_position)
     return PrimaryBeam(anatomy, beam_model(profile).spectrum, frame), notes
 
 
-# The images of a study share their CT.
+# The images of a study share their CT; when its files were written is part of the key, so that a changed one is read.
 @lru_cache(maxsize=1)
 def _anatomy(
-    slices: tuple[Path, ...], structures: Path | None, profile: MachineProfile, ct_curve: Path | None
+    slices: tuple[Path, ...],
+    structures: Path | None,
+    profile: MachineProfile,
+    ct_curve: Path | None,
+    _written: tuple[int, ...],
 ) -> tuple[Anatomy, tuple[str, ...]]:
     ct = read_ct_series(slices)
     curve, curve_notes = curve_of(ct_curve, profile)

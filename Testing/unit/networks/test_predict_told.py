@@ -206,6 +206,13 @@ def test_the_plan_of_another_folder_is_not_looked_for(toy, tmp_path, predicted):
     assert predicted(tmp_path / "profile.json", moved)[0]["meterset_from"] == "unknown"
 
 
+def test_a_folder_that_changes_is_read_anew(toy, tmp_path, predicted):
+    image = toy() / "RTIMAGE_1.dcm"
+    assert predicted(tmp_path / "profile.json", image)[0]["meterset_from"] == "from the plan that the image names"
+    (image.parent / "RTPLAN.dcm").unlink()
+    assert predicted(tmp_path / "profile.json", image)[0]["meterset_from"] == "unknown"
+
+
 def test_monitor_units_of_image_and_plan_beside_it_must_agree(toy, tmp_path, capsys, predicted):
     image = toy(image_mu=80) / "RTIMAGE_1.dcm"
     assert "states 80 MU" in refused(capsys, tmp_path, image)
