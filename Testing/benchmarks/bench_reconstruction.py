@@ -1,7 +1,7 @@
 """Time and memory of a reconstruction, everything after reading, part by part; a two-beam thorax and a simulated arc.
 
     python Testing/benchmarks/bench_reconstruction.py [--repeats 5] [--frames 180] [--study DIR]
-        [--refinement NAME]
+        [--refinement NAME] [--device cuda]
 
 The beams are those of the sample study on its own grid (or of ``--study`` with the same profile) and on 2.5 mm; the
 arc is 180 frames round an elliptic body with a lung on 3 mm, its dose and the prediction of its portal dose. Wanted on
@@ -26,6 +26,7 @@ from intrepid_cli.verification.inputs import Inputs, read_inputs
 from intrepid_cli.verification.selection import select
 from intrepid_epid.beam_model import beam_model
 from intrepid_epid.calculation_grid import calculation_grid
+from intrepid_epid.compute.device import Device, physics_device
 from intrepid_epid.delivery.arc_dose import ArcDose, arc_dose
 from intrepid_epid.delivery.arc_stretches import portal_parts, predicted_stretches
 from intrepid_epid.delivery.assignment import assign_frames
@@ -71,7 +72,9 @@ class Best:
         return "\n".join(lines)
 
 
-def beam(inputs: Inputs, spacing_mm: float | None, repeats: int, refinement: RefinementModel | None) -> float:
+def beam(
+    inputs: Inputs, spacing_mm: float | None, repeats: int, refinement: RefinementModel | None, device: Device
+) -> float:
     """Reconstruct the first beam; returns the best total."""
     assert inputs.profile is not None
     assert inputs.planned is not None
@@ -82,7 +85,7 @@ def beam(inputs: Inputs, spacing_mm: float | None, repeats: int, refinement: Ref
     for _ in range(repeats + 1):  # the first compiles
         start = time.perf_counter()
         grid = best.timed("density grid", lambda: calculation_grid(wanted, inputs.density_g_cc))
-        anatomy = anatomy_of(grid.density_g_cc)
+        anatomy = anatomy_of(grid.density_g_cc, device)
         way = PrimaryBeam(anatomy, model.spectrum, first_frame(plan_beam, inputs.plan.patient_position))
         signal = binned(frame.repaired)
         portal = best.timed("portal dose", lambda s=signal, w=way: transit_portal_dose(s, inputs.profile, w))
@@ -110,14 +113,14 @@ def _finer(grid: Grid, spacing_mm: float) -> Grid:
     return Grid(np.broadcast_to(np.float32(0), counts[::-1]), affine, grid.frame_of_reference_uid)
 
 
-def arc(frames: int) -> float:
+def arc(frames: int, device: Device) -> float:
     """Reconstruct an arc of a field that changes from frame to frame and predict its portal dose; returns the time."""
     profile = load_profile(PROFILE)
     lattice = Grid(np.zeros((60, 80, 110), np.float32), affine_from_axes((-163.5, -118.5, -88.5), (3, 3, 3)))
     x, y = lattice.positions()[..., 0], lattice.positions()[..., 1]
     density = np.where((x / 150) ** 2 + (y / 105) ** 2 < 1, 1.0, 0.0012)
     density = np.where((x - 70) ** 2 + y**2 < 45**2, 0.3, density).astype(np.float32)
-    anatomy, spectrum = anatomy_of(lattice.with_values(density)), beam_model(profile).spectrum
+    anatomy, spectrum = anatomy_of(lattice.with_values(density), device), beam_model(profile).spectrum
 
     def way_at(angle_deg: float) -> PrimaryBeam:
         return PrimaryBeam(anatomy, spectrum, beam_frame(angle_deg, (0, 0, 0)))
@@ -173,15 +176,17 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=180)
     parser.add_argument("--study", type=Path)
     parser.add_argument("--refinement")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    refinement = refinement_model(options.refinement) if options.refinement else None
+    device = physics_device(options.device)
+    refinement = refinement_model(options.refinement, device=options.device) if options.refinement else None
     wanted_s = WANTED_REFINED_S if refinement else WANTED_BEAM_S
     with tempfile.TemporaryDirectory() as folder:
         study = options.study or unpack_sample(PROFILE.parent, Path(folder)) / "study"
         settings = VerificationSettings(study, Path("unused"), machine=PROFILE)
         inputs = read_inputs(select(scan(study)), settings)
-        times = [beam(inputs, spacing, options.repeats, refinement) for spacing in (None, 2.5)]
-    arc_s = arc(options.frames)
+        times = [beam(inputs, spacing, options.repeats, refinement, device) for spacing in (None, 2.5)]
+    arc_s = arc(options.frames, device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"Peak memory {peak:.0f} MB (wanted: at most {WANTED_MB:.0f}); load {os.getloadavg()[0]:.1f}")
     print(f"A beam {min(times):.2f} to {max(times):.2f} s (wanted: {wanted_s:g})")

@@ -9,10 +9,15 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from chain_study import write_profile, write_study
+from device_cases import Recorder
 from intrepid_cli.main import run
 from intrepid_cli.verification.batch import is_finished
 from intrepid_cli.verification.settings import VerificationSettings
+from intrepid_epid.dose_engine.collapsed_cone import STRIPS
 from intrepid_epid.networks.card import TrainingRange
+from intrepid_epid.patient_scatter import PIXELS
+from intrepid_epid.ray_tracing import RAYS
+from intrepid_epid.terma import LINES
 from intrepid_rt.dicom_dose import read_dose
 from toy_refinement import write_toy_refinement
 
@@ -56,6 +61,17 @@ def test_a_refined_dose_with_its_band(study):
     assert "dose_uncertainty.nrrd" in results["integrity"]["files"]
     with zipfile.ZipFile(study / "out" / "scene.mrb") as scene:
         assert any("Dose uncertainty" in name for name in scene.namelist())
+
+
+def test_the_physics_goes_to_its_device(study, monkeypatch):
+    """A recording CPU stands in the place of the CUDA device."""
+    device = Recorder()
+    for module in ("device", "verify"):
+        monkeypatch.setattr(f"intrepid_cli.verification.{module}.physics_device", lambda name: device)
+    assert reconstruct(study, "on-device", "--device", "cuda")[0] in (0, 1)
+    assert {loop for loop, _, _ in device.kernels} == {RAYS, PIXELS, LINES, STRIPS}
+    on_device, on_cpu = (read_dose(study / out / "RTDOSE_total.dcm").values for out in ("on-device", "plain"))
+    np.testing.assert_allclose(on_device, on_cpu, atol=2e-6 * on_cpu.max())
 
 
 def test_outside_its_domain_the_dose_is_that_of_the_physics(study):
