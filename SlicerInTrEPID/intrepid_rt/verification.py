@@ -121,7 +121,7 @@ class BeamResult:
     ``planned_portal_source`` says where the planned portal dose comes from, ``delivery`` tells of the frames of a beam
     that was imaged in parts. ``frame`` of an arc is that of its first control point. ``dose_uncertainty`` is the
     half-width of the 95 % band of the dose, None where no model states one. ``portal_parts`` of an arc add up to
-    ``portal_dose``.
+    ``portal_dose``, on coarser pixels.
     """
 
     number: int

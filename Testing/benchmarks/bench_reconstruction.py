@@ -28,7 +28,7 @@ from intrepid_epid.beam_model import beam_model
 from intrepid_epid.calculation_grid import calculation_grid
 from intrepid_epid.compute.device import Device, physics_device
 from intrepid_epid.delivery.arc_dose import ArcDose, arc_dose
-from intrepid_epid.delivery.arc_stretches import portal_parts, predicted_stretches
+from intrepid_epid.delivery.arc_stretches import coarse, portal_parts, predicted_stretches
 from intrepid_epid.delivery.assignment import assign_frames
 from intrepid_epid.delivery.frames import NO_IMAGE, DeliveryFrame
 from intrepid_epid.forward_evidence import Evidence, Sector, arc_evidence
@@ -148,7 +148,7 @@ def _checked(
     frames = [DeliveryFrame(NO_IMAGE, str(n), gantry_angle_deg=a % 360) for n, a in enumerate(angles_deg.tolist())]
     parts = portal_parts(made.sectors, assign_frames(frames, plan), plan)
     whole, sectors = predicted_stretches(plan, parts, profile, way_at)
-    return arc_evidence(Sector(whole, made.portal_gy, sectors[0].primary_beam), sectors, plan)
+    return arc_evidence(Sector(whole, coarse(made.portal_gy), sectors[0].primary_beam), sectors, plan)
 
 
 def _arc_plan(angles_deg: np.ndarray, half_x_mm: np.ndarray) -> Beam:

@@ -12,7 +12,7 @@ from intrepid_cli.verification.inputs import Inputs
 from intrepid_cli.verification.reconstruction import ReconstructionTools
 from intrepid_cli.verification.settings import VerificationSettings
 from intrepid_epid.delivery.arc_prediction import arc_portal_dose
-from intrepid_epid.delivery.arc_stretches import predicted_stretches
+from intrepid_epid.delivery.arc_stretches import coarse, predicted_stretches
 from intrepid_epid.error_causes import causes
 from intrepid_epid.forward_evidence import Evidence, Sector, arc_evidence, evidence, mismatch_percent
 from intrepid_epid.forward_portal_dose import ForwardPortalDose, forward_portal_dose
@@ -77,7 +77,8 @@ def _predicted(
             return _Prediction(forward_portal_dose(plan, beam.portal_dose, tools.profile, way))
         why_not = _why_no_causes(beam)
         if why_not:
-            return _Prediction(arc_portal_dose(plan, beam.portal_dose, tools.profile, way_at), why_no_causes=why_not)
+            seen = coarse(beam.portal_dose)
+            return _Prediction(arc_portal_dose(plan, seen, tools.profile, way_at), why_no_causes=why_not)
         return _Prediction(*predicted_stretches(plan, beam.portal_parts, tools.profile, way_at))
     except UnusableInput as error:
         return str(error)
@@ -128,9 +129,10 @@ def _checked(
 
 
 def _evidence(own: _Prediction, beam: BeamResult, plan: Beam, way: PrimaryBeam) -> Evidence:
-    if own.sectors:
-        return arc_evidence(Sector(own.whole, beam.portal_dose, way), own.sectors, plan)
-    return evidence(own.whole, beam.portal_dose, plan, way)
+    if not plan.is_arc:
+        return evidence(own.whole, beam.portal_dose, plan, way)
+    whole = Sector(own.whole, coarse(beam.portal_dose), way)
+    return arc_evidence(whole, own.sectors or (whole,), plan)
 
 
 def _of_any_direction(numbers: Mapping[str, object]) -> dict[str, object]:

@@ -11,7 +11,7 @@ import pytest
 
 from intrepid_epid.commissioning import OpenField, commission
 from intrepid_epid.delivery.arc_dose import arc_dose
-from intrepid_epid.delivery.arc_stretches import portal_parts, predicted_stretches
+from intrepid_epid.delivery.arc_stretches import coarse, portal_parts, predicted_stretches
 from intrepid_epid.delivery.assignment import assign_frames
 from intrepid_epid.delivery.beam_parts import arc_parts
 from intrepid_epid.delivery.frames import DeliveryFrame
@@ -80,7 +80,7 @@ def test_causes_are_told_from_the_signal_of_frames(profile, name, changes):
     )
     parts = portal_parts(made.sectors, assign_frames(seen, PLAN.beam), PLAN.beam)
     whole, sectors = predicted_stretches(PLAN.beam, parts, profile, way_at)
-    found = arc_evidence(Sector(whole, made.portal_gy, ways[0]), sectors, PLAN.beam)
+    found = arc_evidence(Sector(whole, coarse(made.portal_gy), ways[0]), sectors, PLAN.beam)
     assert [cause.name for cause in causes(found)] == ([] if name == "none" else [name])
     if name == "setup shift":
         assert found.anatomy_shift_mm == pytest.approx(SHIFT_MM, abs=0.7)
