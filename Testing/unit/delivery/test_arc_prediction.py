@@ -85,7 +85,7 @@ def test_wide_sectors_give_what_narrow_ones_give():
     worst = np.abs(made.total_gy.values - fine.total_gy.values).max() / fine.total_gy.values.max()
     assert worst < 0.01  # 0.6 % at the edge of the lung
     np.testing.assert_allclose(made.open_share.values, fine.open_share.values, atol=5e-5)
-    assert 0 < made.transmission.min() <= made.transmission.max() <= 1
+    assert 0 < made.transmission.min() <= made.transmission.max() <= 1 + 1e-6  # energies are added in single precision
 
 
 def test_a_closed_arc_is_refused():
