@@ -4,10 +4,11 @@ import json
 import pickle
 import shutil
 
+import msgspec
 import pytest
 
 from intrepid_cli.main import run
-from intrepid_epid.networks.card import read_model
+from intrepid_epid.networks.card import Calibration, read_model, save_model
 
 torch = pytest.importorskip("torch")
 
@@ -117,3 +118,16 @@ def test_members_come_back_as_they_were_saved(model):
     assert len(stored.weights) == 2
     assert "unet.last.weight" in stored.weights[0]
     assert not torch.equal(stored.weights[0]["unet.last.weight"], stored.weights[1]["unet.last.weight"])
+
+
+def test_a_card_from_before_a_new_field_keeps_its_hash(model):
+    """``share`` came later: a card without it, saved with its weights, is read and means 0."""
+    stored = read_model(model)
+    before = [
+        msgspec.convert({k: v for k, v in msgspec.to_builtins(one).items() if k != "share"}, Calibration)
+        for one in stored.card.calibrations
+    ]
+    old = msgspec.structs.replace(stored.card, calibrations=tuple(before))
+    save_model(model, old, dict(zip(old.members, stored.weights, strict=True)))
+    assert "share" not in (model / "card.json").read_text()
+    assert [one.share for one in read_model(model).card.calibrations] == [0.0] * 4
