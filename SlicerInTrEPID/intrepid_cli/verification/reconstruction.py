@@ -58,9 +58,6 @@ class ReconstructionTools:
 
 def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Progress) -> Iterator[BeamResult]:
     """Reconstruct beam after beam; ``progress`` is told the part done and the step that begins."""
-    anatomy = tools.anatomy
-    spectrum = tools.model.spectrum
-    factors = factors_of(tools.dose_to, spectrum.energy_mev, spectrum.weight).astype(np.float32)
     position = inputs.plan.patient_position
     # Every beam's geometry first: what cannot be taken is refused before minutes of work on the others.
     standing = [inputs.frame_of(first_frame(beam, position)) for beam, _ in inputs.beams]
@@ -70,14 +67,7 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
         if beam.is_arc
     }
     files = [file for _, file in inputs.selection.beams]
-    patient = inputs.patient_on(tools.wanted)
-
-    def as_asked(values_gy: NDArray) -> DoseGrid:
-        dose = tools.grid.cropped(values_gy * factors[anatomy.material])
-        # The beam's path through air is of no interest and would draw isodoses outside the patient.
-        inside = dose if patient is None else np.where(patient, dose, np.float32(0))
-        return DoseGrid(inside, tools.wanted.index_to_lps, tools.wanted.frame_of_reference_uid)
-
+    as_asked = _as_asked(inputs, tools)
     for number, ((beam, frame), file, first) in enumerate(zip(inputs.beams, files, standing, strict=True)):
 
         def advance(part: float, step: str, begun: int = number, name: str = beam.name) -> None:
@@ -85,10 +75,10 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
 
         arc = arcs.get(beam.number)
         if arc is not None:
-            ways = [PrimaryBeam(anatomy, tools.model.spectrum, inputs.frame_of(one)) for one in arc.frames]
+            ways = [PrimaryBeam(tools.anatomy, tools.model.spectrum, inputs.frame_of(one)) for one in arc.frames]
             made = _turning(beam, arc.assignment, ways, tools, advance)
         else:
-            made = _standing(beam, frame, PrimaryBeam(anatomy, tools.model.spectrum, first), tools, advance)
+            made = _standing(beam, frame, PrimaryBeam(tools.anatomy, tools.model.spectrum, first), tools, advance)
         point, series = beam.control_points[0], inputs.frames.get(beam.number)
         signal = binned(frame.repaired)
         yield BeamResult(
@@ -113,6 +103,20 @@ def reconstruct_beams(inputs: Inputs, tools: ReconstructionTools, progress: Prog
             delivery=_delivery(series, arc) if series is not None else None,
             portal_parts=made.parts,
         )
+
+
+def _as_asked(inputs: Inputs, tools: ReconstructionTools) -> Callable[[NDArray], DoseGrid]:
+    """Give what turns dose to water on the calculation grid into the dose that was asked for, on the wanted grid."""
+    spectrum, patient = tools.model.spectrum, inputs.patient_on(tools.wanted)
+    factors = factors_of(tools.dose_to, spectrum.energy_mev, spectrum.weight).astype(np.float32)
+
+    def as_asked(values_gy: NDArray) -> DoseGrid:
+        dose = tools.grid.cropped(values_gy * factors[tools.anatomy.material])
+        # The beam's path through air is of no interest and would draw isodoses outside the patient.
+        inside = dose if patient is None else np.where(patient, dose, np.float32(0))
+        return DoseGrid(inside, tools.wanted.index_to_lps, tools.wanted.frame_of_reference_uid)
+
+    return as_asked
 
 
 @dataclass(frozen=True, eq=False)
