@@ -32,7 +32,7 @@ from intrepid_rt.distribution.workers import Failure, Outcome, run_tasks
 from intrepid_rt.errors import InvalidSetting, MissingObject, UnusableInput
 
 # Raised whenever the same files would give other rows: patients are then imported anew.
-IMPORT_RULES = 3
+IMPORT_RULES = 4
 
 _FILES_PER_COMMIT = 200
 

@@ -163,8 +163,9 @@ def _beams(dataset: Dataset, groups: list[Dataset], resolved: ResolvedPlan | Non
 
 def _summarise(plan: Plan, dataset: Dataset) -> None:
     """Fill in what follows from all groups and beams; None where it does not."""
-    fractions = {group.number_of_fractions_planned for group in plan.fraction_groups}
-    plan.fractions_planned = fractions.pop() if len(fractions) == 1 else None
+    # Whether several groups follow each other or run side by side is not stated: their numbers tell no total.
+    fractions = [group.number_of_fractions_planned for group in plan.fraction_groups]
+    plan.fractions_planned = fractions[0] if len(fractions) == 1 else None
     to_volumes = [row for row in plan.prescriptions if row.normalization_method not in ("POINT", "COORDINATES")]
     doses_gy = [row.prescription_dose_gy for row in to_volumes or plan.prescriptions]
     plan.prescription_dose_gy = max(doses_gy, default=None)

@@ -41,6 +41,7 @@ def write_dose(
     instance_number: int = 1,
     created: datetime | None = None,
     units: str = "GY",
+    dose_type: str = "PHYSICAL",
 ) -> str:
     """Write an RTDOSE with 32 bit pixels and its own UIDs; half a scaling step is the largest error.
 
@@ -62,6 +63,8 @@ def write_dose(
         Series to join; by default a new one.
     units : str
         "GY", or "RELATIVE" for a quantity that is no absorbed dose, such as gamma.
+    dose_type : str
+        DoseType: "PHYSICAL", or "EFFECTIVE" for a dose weighted by its biological effect.
 
     Returns
     -------
@@ -87,6 +90,7 @@ def write_dose(
         _refer(dataset, references, summation_type)
         _place(dataset, grid)
         _fill(dataset, grid, comment, units)
+        dataset.DoseType = dose_type
         return save_object(dataset, path)
 
 
@@ -132,7 +136,7 @@ def _fill(dataset: Dataset, grid: DoseGrid, comment: str, units: str) -> None:
     highest, lowest = float(grid.values.max()), float(grid.values.min())
     if not (math.isfinite(highest) and math.isfinite(lowest)) or lowest < 0:
         raise InvalidSetting("A dose to be written must be finite and not negative.")
-    dataset.DoseUnits, dataset.DoseType = units, "PHYSICAL"
+    dataset.DoseUnits = units
     dataset.DoseComment = comment
     dataset.DoseGridScaling = _scaling_text(highest)
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"

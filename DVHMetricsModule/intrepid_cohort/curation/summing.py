@@ -45,6 +45,26 @@ def sum_doses(doses: Sequence[tuple[DoseGrid, float]]) -> tuple[DoseGrid, list[s
     return first.with_values(total.astype(np.float32)), warnings
 
 
+def common_type(dose_types: Sequence[str]) -> str:
+    """Return the DoseType of a sum; what an object does not state counts as PHYSICAL, as its reader takes it.
+
+    >>> common_type(["PHYSICAL", ""]), common_type(["EFFECTIVE"])
+    ('PHYSICAL', 'EFFECTIVE')
+
+    Raises
+    ------
+    InvalidSetting
+        Physical and effective doses, which do not add up, or a difference of doses (ERROR).
+    """
+    found = sorted({stated or "PHYSICAL" for stated in dose_types})
+    if len(found) != 1 or found[0] not in ("PHYSICAL", "EFFECTIVE"):
+        raise InvalidSetting(
+            f"Doses of type {' and '.join(found) or '(none)'} do not add up to a treatment; expected all PHYSICAL or "
+            "all EFFECTIVE. Export them as one."
+        )
+    return found[0]
+
+
 def _require_same_frame(first: DoseGrid, other: DoseGrid) -> None:
     if not first.frame_of_reference_uid or first.frame_of_reference_uid != other.frame_of_reference_uid:
         raise FrameOfReferenceMismatch(

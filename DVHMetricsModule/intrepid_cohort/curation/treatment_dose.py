@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from intrepid_cohort.curation.decision import TreatmentDecision
 from intrepid_cohort.curation.rules import Rules
-from intrepid_cohort.curation.summing import sum_doses
+from intrepid_cohort.curation.summing import common_type, sum_doses
 from intrepid_cohort.dose_facts import ENGINE_SETTINGS, fill_dvh, software_version
 from intrepid_cohort.endpoints import add_default_endpoints
 from intrepid_cohort.schema import Dose, DoseVolumeHistogram, File, Patient, Plan, StructureSet, Study
 from intrepid_dvh.compute import compute_dvh
 from intrepid_dvh.slabs import common_slice_spacing_mm
-from intrepid_rt.dicom_dose import DoseReferences, read_dose, write_dose
+from intrepid_rt.dicom_dose import DoseReferences, read_dose_object, write_dose
 from intrepid_rt.dicom_file import read_dataset
 from intrepid_rt.dicom_structures import read_structure_set
 from intrepid_rt.errors import FrameOfReferenceMismatch, MissingObject, UnusableInput
@@ -34,9 +34,13 @@ def add_treatment_dose(session: Session, patient: Patient, made: TreatmentDecisi
         A file is gone or cannot be read, or the doses cannot be summed.
     """
     components = _components(session, patient, made)
-    grid, warnings = sum_doses([(read_dose(path), factor) for path, _, factor, _ in components])
+    read = [read_dose_object(path) for path, *_ in components]
+    dose_type = common_type([one.dose_type for one in read])
+    factors = [factor for _, _, factor, _ in components]
+    grid, warnings = sum_doses([(one.grid, factor) for one, factor in zip(read, factors, strict=True)])
     made.warnings = [*made.warnings, *warnings]
     dose = _row(session, patient, made, grid, components, warnings)
+    dose.dose_type = dose_type
     # Not before all DVHs are there: while they are computed, nothing may be written.
     with session.no_autoflush:
         dose.dvhs = [row for one in made.structure_sets for row in _dvhs(session, patient, one, grid, dose)]
@@ -44,7 +48,7 @@ def add_treatment_dose(session: Session, patient: Patient, made: TreatmentDecisi
     session.add(dose)
     session.flush()
     if rules.dose.save_folder is not None:
-        _save(session, patient, made, grid, Path(rules.dose.save_folder), rules)
+        _save(session, patient, made, grid, dose_type, rules)
     return dose
 
 
@@ -94,7 +98,6 @@ def _row(
         referenced_structure_set_uid=plan.referenced_structure_set_uid,
         dose_summation_type="TREATMENT",
         components=stated,
-        dose_type="PHYSICAL",
         frame_of_reference_uid=grid.frame_of_reference_uid,
         grid_x_mm=x_mm,
         grid_y_mm=y_mm,
@@ -141,9 +144,10 @@ def _dvhs(session: Session, patient: Patient, one: object, grid: DoseGrid, dose:
 
 
 def _save(
-    session: Session, patient: Patient, made: TreatmentDecision, grid: DoseGrid, folder: Path, rules: Rules
+    session: Session, patient: Patient, made: TreatmentDecision, grid: DoseGrid, dose_type: str, rules: Rules
 ) -> None:
-    """Write the sum as RTDOSE beside the database, for whoever wants to look at it."""
+    """Write the sum as RTDOSE into the folder of the rules, for whoever wants to look at it."""
+    folder = Path(rules.dose.save_folder or "")
     folder.mkdir(parents=True, exist_ok=True)
     template = read_dataset(_file(session, patient, made.main_plan_uid or "").path)
     write_dose(
@@ -154,4 +158,5 @@ def _save(
         comment=f"Sum of curated treatment, collection {rules.name}"[:1024],
         series_description=f"{rules.name} treatment",
         created=datetime.now(),
+        dose_type=dose_type,
     )

@@ -42,7 +42,7 @@ class Plan(Base):
     tissue_heterogeneity_correction: Mapped[str | None] = column(
         "TissueHeterogeneityCorrection (3004,0014) of the plan dose: IMAGE, ROI_OVERRIDE, WATER"
     )
-    fractions_planned: Mapped[int | None] = column("NumberOfFractionsPlanned (300A,0078); empty if groups differ")
+    fractions_planned: Mapped[int | None] = column("NumberOfFractionsPlanned (300A,0078); empty if several groups")
     prescription_dose_gy: Mapped[float | None] = column(
         "Highest TargetPrescriptionDose (300A,0026), to a point only if to no volume or site"
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from intrepid_cohort.curation.summing import sum_doses
+from intrepid_cohort.curation.summing import common_type, sum_doses
 from intrepid_rt.errors import FrameOfReferenceMismatch, InvalidSetting
 from intrepid_rt.grids import DoseGrid, affine_from_axes
 
@@ -46,3 +46,9 @@ def test_frames_of_reference_are_never_mixed():
         sum_doses([])
     with pytest.raises(InvalidSetting):
         sum_doses([(main, -0.1)])
+
+
+@pytest.mark.parametrize("types", [["PHYSICAL", "EFFECTIVE"], ["", "EFFECTIVE"], ["ERROR"], []])
+def test_doses_of_other_kinds_do_not_add_up(types):
+    with pytest.raises(InvalidSetting, match="do not add up"):
+        common_type(types)

@@ -79,6 +79,8 @@ def test_two_fraction_groups_leave_open_what_differs():
     assert plan.fractions_planned is None
     assert [(beam.fractions, beam.beam_meterset_mu) for beam in plan.beams] == [(25, 100.0), (5, 40.0)]
     assert [p.fraction_dose_gy for p in plan.prescriptions] == [None, None]
+    second.NumberOfFractionsPlanned = 25  # 25 side by side, or 50 one after the other
+    assert plan_row(dataset, file_sha256="0").fractions_planned is None
 
 
 def test_missing_meterset_makes_no_sum():
