@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +60,16 @@ def incident_fluence(
 
 
 def _unspread(image: PortalImage, widths_mm: Sequence[float], weights: Sequence[float]) -> NDArray:
-    shape = padded_shape(image.values.shape)
-    frequency = radial_frequency_per_mm(shape, image.pixel_spacing_mm)
-    blur = np.asarray(sum(w * transfer(frequency, s) for s, w in zip(widths_mm, weights, strict=True)))
-    # The sum of Van Cittert's passes in closed form: (1 - (1 - blur)^n) / blur.
-    restore = (1.0 - (1.0 - blur) ** PASSES) / np.maximum(blur, 1e-6)
-    rows, columns = image.values.shape
+    shape, (rows, columns) = padded_shape(image.values.shape), image.values.shape
+    restore = _restoring(shape, image.pixel_spacing_mm, tuple(widths_mm), tuple(weights))
     return fft.irfft2(fft.rfft2(image.values, shape) * restore, shape)[:rows, :columns]
+
+
+@lru_cache(maxsize=2)  # frames of a sector share their spread
+def _restoring(
+    shape: tuple[int, int], spacing_mm: tuple[float, float], widths_mm: Sequence[float], weights: Sequence[float]
+) -> NDArray:
+    """Transfer of all of Van Cittert's passes together, in closed form: (1 - (1 - blur)^n) / blur."""
+    frequency = radial_frequency_per_mm(shape, spacing_mm)
+    blur = np.asarray(sum(w * transfer(frequency, s) for s, w in zip(widths_mm, weights, strict=True)))
+    return (1.0 - (1.0 - blur) ** PASSES) / np.maximum(blur, 1e-6)
