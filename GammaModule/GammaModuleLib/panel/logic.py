@@ -39,9 +39,18 @@ class GammaModuleLogic(ScriptedLoadableModuleLogic):
         doses = (parameters.referenceVolume, parameters.evaluatedVolume)
         if parameters.gammaVolume and parameters.gammaVolume in doses:
             reasons.append(_("The gamma volume is one of the doses, which it would overwrite. Choose another one."))
+        if parameters.norm == "given dose" and parameters.referenceVolume and self.unit(parameters) != "Gy":
+            reasons.append(_("The doses are relative: a norm in Gy says nothing. Take the maximum of the reference."))
         if parameters.actionPercent > parameters.tolerancePercent:
             reasons.append(_("The action limit is above the tolerance limit. Exchange them."))
         return reasons
+
+    def unit(self, parameters):
+        """Return the unit in which numbers of the reference dose are shown."""
+        from SlicerInTrEPIDLib.dose_nodes import dose_unit
+
+        stated = dose_unit(slicer.mrmlScene, parameters.referenceVolume)
+        return "Gy" if stated in ("", "GY") else _("(relative)")
 
     def settings(self, parameters):
         """Return the settings that the parameters describe."""
@@ -87,12 +96,13 @@ class GammaModuleLogic(ScriptedLoadableModuleLogic):
             "act": _("Below the action limit of {action:g} %").format(action=action),
         }[kind]
         details = [
-            _("{passed} of {points} points pass {dose:g} % / {distance:g} mm, norm {norm:.4g} Gy.").format(
+            _("{passed} of {points} points pass {dose:g} % / {distance:g} mm, norm {norm:.4g} {unit}.").format(
                 passed=result.n_passed,
                 points=result.n_points,
                 dose=result.dose_percent,
                 distance=result.distance_mm,
                 norm=result.norm_gy,
+                unit=self.unit(parameters),
             )
         ]
         if result.n_missing:

@@ -90,6 +90,17 @@ class GammaModuleTest(ScriptedLoadableModuleTest):
         assert logic.reasonsNotReady(parameters) == []
         parameters.gammaVolume = reference
         assert "overwrite" in logic.reasonsNotReady(parameters)[0]
+        parameters.gammaVolume = None
+        tree = slicer.mrmlScene.GetSubjectHierarchyNode()
+        study = tree.CreateStudyItem(tree.GetSceneItemID(), "Relative doses")
+        tree.SetItemAttribute(study, "DicomRtImport.DoseUnitName", "RELATIVE")
+        for node in (reference, evaluated):
+            tree.SetItemParent(tree.GetItemByDataNode(node), study)
+        assert "relative" in logic.reasonsNotReady(parameters)[0]
+        parameters.norm = "maximum of the reference"
+        assert logic.reasonsNotReady(parameters) == []
+        details = logic.describe(logic.compute(slicer.mrmlScene, parameters).result, parameters)[2]
+        assert "(relative)" in details[0]
 
     def test_panel(self):
         """A click on Compute shows the pass rate and its verdict; the same volume twice disables the button."""
