@@ -42,7 +42,7 @@ def regions(case: Case, planes: NDArray) -> dict[str, NDArray]:
 
 def judged(case: Case, view: int, dose: NDArray) -> dict[str, float]:
     """Compare one dose, over the level, with the truth."""
-    planes, truth, sigma = case.planes[view], case.truth_over_level(view), case.sigma_gy / case.level_gy[view]
+    planes, truth, sigma = case.planes[view], case.truth_over_level(view), case.sigma_over_level(view)
     error = 100 * (dose - truth)
     row = {}
     for name, inside in regions(case, planes).items():
@@ -86,14 +86,14 @@ def main() -> None:
     covered, outside = [], 0
     for case in read_cases(options.doses, options.split.split(",")):
         for view in case.imaged:
-            planes, level = case.planes[view], case.level_gy[view]
+            planes = case.planes[view]
             if reasons_outside(properties(planes), stored.card.domain):
                 outside += 1
                 continue
             answers = corrections(networks, planes)
             dose = planes[0] + answers.mean(axis=0)
             guess = guessed_error(dose, answers.std(axis=0), VOXEL_MM)
-            held = HeldOut(dose, guess, case.truth_over_level(view), case.sigma_gy / level, case.counted)
+            held = HeldOut(dose, guess, case.truth_over_level(view), case.sigma_over_level(view), case.counted)
             covered += covered_percent([held], stored.card.quantile)
             for name, one in (("physics", planes[0]), ("refined", dose)):
                 rows[f"{name}, all"].append(judged(case, view, one))

@@ -24,11 +24,11 @@ def main(doses: str, refinement: str, name: str) -> None:
     """Draw and write the picture."""
     stored = read_refinement(find_refinement(refinement))
     (case,) = [one for one in read_cases(Path(doses), ["train", "calibration", "test"]) if one.id == name]
-    planes, level = case.planes[JUDGED_VIEW], case.level_gy[JUDGED_VIEW]
+    planes = case.planes[JUDGED_VIEW]
     answers = corrections(members(stored.weights, stored.card.filters), planes)
     refined = planes[0] + answers.mean(axis=0)
     half = stored.card.quantile * guessed_error(refined, answers.std(axis=0), VOXEL_MM)
-    truth, sigma = case.truth_over_level(JUDGED_VIEW), case.sigma_gy / level
+    truth, sigma = case.truth_over_level(JUDGED_VIEW), case.sigma_over_level(JUDGED_VIEW)
     # The middle of the field where the dose is highest.
     k = int(planes[0].max(axis=(1, 2)).argmax()) + 8
     j, i = (round(c) for c in np.argwhere(planes[0][k] > 0.6 * planes[0][k].max()).mean(axis=0))

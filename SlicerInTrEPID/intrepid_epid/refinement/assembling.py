@@ -25,6 +25,7 @@ from intrepid_epid.refinement.domain import properties, training_ranges
 from intrepid_epid.refinement.refinement_model import corrections, members
 from intrepid_epid.refinement.training import SETTINGS, RefinementTraining
 from intrepid_epid.refinement.uncertainty import HeldOut, conformal_quantile, covered_percent, guessed_error
+from intrepid_rt.errors import MissingObject
 
 INTENDED_USE = (
     "Research: 6 MV photon beams through patients as tissues of 0 to 2 g/cm3, no metal; arcs as sums of sectors of ten "
@@ -37,11 +38,13 @@ ABOUT = (
 
 
 def train_members(
-    doses: Path, folder: Path, settings: TrainingSettings, compute: Compute, n_members: int | None = None
-) -> Iterator[tuple[RunSettings, RunResult]]:
+    doses: Path, folder: Path, settings: TrainingSettings, compute: Compute, n_members: int | None = None,
+    start: Path | None = None,
+) -> Iterator[tuple[RunSettings, RunResult]]:  # fmt: skip
     """Train one member per fold of the training beams; each is judged on the fold it has not seen.
 
-    ``n_members`` stops after so many.
+    ``n_members`` stops after so many; ``start`` is the folder of former runs of the same folds, from whose weights
+    they go on.
     """
     cases = read_cases(doses, ["train"])
     for run in runs(settings)[:n_members]:
@@ -51,21 +54,31 @@ def train_members(
             out.mkdir(parents=True, exist_ok=True)
             held_out = [case for number, case in enumerate(cases) if number % settings.folds == run.fold]
             train = [case for number, case in enumerate(cases) if number % settings.folds != run.fold]
-            result = RefinementTraining(run, settings, train, held_out, out, compute)(
-                lambda progress, run=run: print(run.id, progress.epochs[-1], flush=True)  # type: ignore[misc]
-            )
+            training = RefinementTraining(run, settings, train, held_out, out, compute)
+            if start is not None:
+                training.network.load_state_dict(read_tensors(_former(start, run) / BEST)[0])
+            result = training(lambda progress, run=run: print(run.id, progress.epochs[-1], flush=True))  # type: ignore[misc]
         yield run, result
+
+
+def _former(folder: Path, run: RunSettings) -> Path:
+    """Return the one run in a folder that left out the same fold."""
+    found = sorted(folder.glob(f"*_{run.id.rpartition('_')[2]}"))
+    if len(found) != 1:
+        raise MissingObject(f"{folder} holds {len(found)} runs of the fold of {run.id}; one is needed.")
+    return found[0]
 
 
 def assemble(
     doses: Path, folder: Path, settings: TrainingSettings, compute: Compute, name: str, n_members: int | None = None,
-    quiet: Path | None = None,
+    quiet: Path | None = None, start: Path | None = None,
 ) -> RefinementCard:  # fmt: skip
     """Train what is missing, calibrate the band and write ``folder/NAME``.
 
-    ``quiet`` is a folder of other doses with little noise, which calibrate in place of those of ``doses``.
+    ``quiet`` is a folder of other doses with little noise, which calibrate in place of those of ``doses``;
+    ``start`` see `train_members`.
     """
-    results = list(train_members(doses, folder, settings, compute, n_members))
+    results = list(train_members(doses, folder, settings, compute, n_members, start))
     weights = {run.id: read_tensors(folder / run.id / BEST)[0] for run, _ in results}
     networks = members(list(weights.values()), settings.filters[0])
     train = read_cases(doses, ["train"])
@@ -96,11 +109,11 @@ def _held_out(cases: Sequence[Case], networks: Sequence) -> Iterator[HeldOut]:
     """Refine the views of beams from images; every view is one."""
     for case in cases:
         for view in case.imaged:
-            planes, level = case.planes[view], case.level_gy[view]
+            planes = case.planes[view]
             answers = corrections(networks, planes)
             dose = planes[0] + answers.mean(axis=0)
             guess = guessed_error(dose, answers.std(axis=0), VOXEL_MM)
-            yield HeldOut(dose, guess, case.truth_over_level(view), case.sigma_gy / level, case.counted)
+            yield HeldOut(dose, guess, case.truth_over_level(view), case.sigma_over_level(view), case.counted)
 
 
 def _trial(split: str, cases: Sequence[Case], held_out: Sequence[HeldOut], quantile: float) -> Trial:
@@ -132,15 +145,19 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=SETTINGS.epochs)
     parser.add_argument("--quiet", type=Path, help="doses with little noise, to calibrate with")
     parser.add_argument("--members", type=int, help="train so many of the folds' networks; default: all")
+    parser.add_argument("--start", type=Path, help="runs of the same folds from whose weights to go on")
+    parser.add_argument("--learning-rate", type=float, default=SETTINGS.learning_rates[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     import torch
 
     torch.set_num_threads(options.threads)
-    settings = msgspec.structs.replace(SETTINGS, epochs=options.epochs)
+    settings = msgspec.structs.replace(SETTINGS, epochs=options.epochs, learning_rates=(options.learning_rate,))
     compute = Compute(options.device, options.threads)
-    card = assemble(options.doses, options.out, settings, compute, options.name, options.members, options.quiet)
+    card = assemble(
+        options.doses, options.out, settings, compute, options.name, options.members, options.quiet, options.start
+    )
     print(msgspec.json.format(msgspec.json.encode(card.trials), indent=1).decode())
 
 

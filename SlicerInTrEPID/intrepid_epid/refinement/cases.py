@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from intrepid_epid.refinement.beam_view import VOXEL_MM
 from intrepid_rt.errors import MissingObject
 
 COUNTED_G_CC = 0.15  # below, dose is that of air and of no interest
@@ -46,10 +45,23 @@ class Case:
         beam it is spread once more, over a voxel of the lattice; the truth, scored on that lattice, has to be spread by
         the voxels of the physics likewise, or the network learns to undo them: edges too sharp, shoulders too high.
         """
-        grid_mm = float(self.planes[view, 3].flat[0]) * VOXEL_MM
+        shares = self._shares(view)
         mass = np.maximum(self.planes[view, 1], _LEAST_G_CC)  # of a voxel: dose is energy over mass
-        mean_gy = _over_voxels(self.truth_gy * mass, grid_mm) / _over_voxels(mass, grid_mm)
+        mean_gy = _spread(self.truth_gy * mass, shares) / _spread(mass, shares)
         return mean_gy / np.float32(self.level_gy[view])
+
+    def sigma_over_level(self, view: int) -> NDArray:
+        """Return the noise of `truth_over_level`: a mean over several voxels has less of it."""
+        left = sum(share**2 for share in self._shares(view)) ** (self.truth_gy.ndim / 2)
+        return self.sigma_gy * np.float32(left / self.level_gy[view])
+
+    def _shares(self, view: int) -> tuple[float, float, float]:
+        """Return what a voxel of the lattice takes of its neighbour, itself and its other neighbour along an axis.
+
+        Their variance is that of a cubic voxel of the physics, which is the same whatever way it is turned.
+        """
+        beside = float(self.planes[view, 3].flat[0]) ** 2 / 24
+        return beside, 1 - 2 * beside, beside
 
     @property
     def counted(self) -> NDArray:
@@ -91,11 +103,9 @@ def _read(path: Path) -> Case:
         )
 
 
-def _over_voxels(values: NDArray, grid_mm: float) -> NDArray:
-    """Spread values on the lattice by the variance of a cubic voxel, which is the same whatever way it is turned."""
-    beside = (grid_mm / VOXEL_MM) ** 2 / 24
+def _spread(values: NDArray, shares: tuple[float, float, float]) -> NDArray:
     for axis in range(values.ndim):
-        values = ndimage.convolve1d(values, (beside, 1 - 2 * beside, beside), axis, mode="nearest")
+        values = ndimage.convolve1d(values, shares, axis, mode="nearest")
     return values
 
 

@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 
 from intrepid_epid.networks.settings import runs
-from intrepid_epid.networks.training import Compute
+from intrepid_epid.networks.training import BEST, Compute
+from intrepid_epid.networks.weights import read_tensors
 from intrepid_epid.refinement.anatomies import KINDS, generated_anatomy
-from intrepid_epid.refinement.assembling import assemble
+from intrepid_epid.refinement.assembling import assemble, train_members
 from intrepid_epid.refinement.beam_view import VOXEL_MM
 from intrepid_epid.refinement.cases import Case, read_cases
 from intrepid_epid.refinement.refinement_model import refinement_model
 from intrepid_epid.refinement.training import SETTINGS, RefinementTraining
 from intrepid_epid.refinement.uncertainty import HeldOut, conformal_quantile, covered_percent
+from intrepid_rt.errors import MissingObject
 
 SHORT = msgspec.structs.replace(SETTINGS, epochs=4, folds=2, filters=(3,), learning_rates=(5e-3,))
 
@@ -61,6 +63,15 @@ def test_the_truth_of_a_view_is_the_mean_over_the_voxels_of_its_physics(grid_mm)
         assert spread == pytest.approx(grid_mm**2 / 12, rel=0.02)
 
 
+@pytest.mark.parametrize("grid_mm", [3.0, 4.0])
+def test_the_noise_of_that_mean_is_known(grid_mm):
+    noise = np.random.default_rng(4).standard_normal((40, 44, 48))
+    case = case_of(noise, np.ones(noise.shape), grid_mm)
+    assert case.truth_over_level(0)[1:-1, 1:-1, 1:-1].std() == pytest.approx(
+        case.sigma_over_level(0)[0, 0, 0], rel=0.02
+    )
+
+
 def test_noise_in_air_does_not_reach_the_truth_in_tissue():
     density = np.ones((9, 10, 11))
     density[:4] = 0.0012
@@ -95,6 +106,18 @@ def test_an_ensemble_learns_what_the_physics_lacks(doses, tmp_path):
     assert set(card.beams) == {"train", "calibration", "test"}
     assert not set(card.beams["train"]) & set(card.beams["test"])
     assert len(refinement_model(str(tmp_path / "learnt")).members) == SHORT.folds
+
+
+def test_members_go_on_from_the_former_run_of_their_fold(doses, tmp_path):
+    once = msgspec.structs.replace(SHORT, epochs=1)
+    former = {run.fold: run.id for run, _ in train_members(doses, tmp_path / "former", once, Compute())}
+    hardly = msgspec.structs.replace(once, learning_rates=(1e-9,))
+    for run, _ in train_members(doses, tmp_path / "new", hardly, Compute(), start=tmp_path / "former"):
+        before = read_tensors(tmp_path / "former" / former[run.fold] / BEST)[0]
+        after = read_tensors(tmp_path / "new" / run.id / BEST)[0]
+        assert max(float((after[name] - before[name]).abs().max()) for name in before) < 1e-6
+    with pytest.raises(MissingObject, match="holds 0 runs of the fold"):
+        list(train_members(doses, tmp_path / "again", hardly, Compute(), start=tmp_path / "nowhere"))
 
 
 def test_the_band_covers_95_percent_of_true_errors_behind_a_noisy_truth():
