@@ -14,7 +14,7 @@ from intrepid_epid.portal_reader import PortalFrame
 from intrepid_epid.ray_tracing import Anatomy
 from intrepid_epid.transit import PrimaryBeam, anatomy_of
 from intrepid_rt.dicom_ct import read_ct_series
-from intrepid_rt.dicom_file import read_dataset
+from intrepid_rt.dicom_file import collecting, read_dataset
 from intrepid_rt.dicom_image import portal_header
 from intrepid_rt.dicom_structures import read_structure_set
 from intrepid_rt.errors import AmbiguousInput, MissingObject, UnusableInput
@@ -89,7 +89,8 @@ def images_beside_their_plans(images: Sequence[Path]) -> list[tuple[PlannedImage
 
 def _beside_its_plan(image: Path, read: dict[Path, list[Study]]) -> tuple[PlannedImage | None, str]:
     try:
-        named = portal_header(read_dataset(image, pixels=False)).plan_uid
+        with collecting([]):  # what the parser complains about is told when the image itself is read
+            named = portal_header(read_dataset(image, pixels=False)).plan_uid
         if named and image.parent not in read:
             beside = sorted(path for path in image.parent.iterdir() if path.is_file())
             read[image.parent] = scan_files(beside, place=str(image.parent))

@@ -213,6 +213,15 @@ def test_a_folder_that_changes_is_read_anew(toy, tmp_path, predicted):
     assert predicted(tmp_path / "profile.json", image)[0]["meterset_from"] == "unknown"
 
 
+def test_what_the_parser_complains_about_is_told_and_leaks_nowhere(toy, tmp_path, predicted):
+    image = toy() / "RTIMAGE_1.dcm"
+    stated = str(pydicom.dcmread(image).SpecificCharacterSet).encode()
+    image.write_bytes(image.read_bytes().replace(stated, b"NONSENSE".ljust(len(stated)), 1))
+    said = predicted(tmp_path / "profile.json", image)[0]
+    assert any("Unknown encoding" in warning for warning in said["warnings"])
+    assert said["meterset_from"] == "from the plan that the image names"  # a leaked warning is an error in tests
+
+
 def test_monitor_units_of_image_and_plan_beside_it_must_agree(toy, tmp_path, capsys, predicted):
     image = toy(image_mu=80) / "RTIMAGE_1.dcm"
     assert "states 80 MU" in refused(capsys, tmp_path, image)
