@@ -6,14 +6,13 @@ import pathlib
 
 import ctk
 import qt
-import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
-from slicer.util import VTKObservationMixin
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
 import slicer
 from SlicerInTrEPIDLib.panel.logic import SlicerInTrEPIDLogic
+from SlicerInTrEPIDLib.panel.parameter_widget import ParameterNodeWidget
 from SlicerInTrEPIDLib.panel.self_test import SlicerInTrEPIDTest  # noqa: F401 - Slicer looks for it here
 
 VERDICT_COLOURS = {"pass": "#1b7f4b", "fail": "#b3261e", "not judged": "#8a6100"}
@@ -77,27 +76,24 @@ def useSampleStudy(source=None):
     return []
 
 
-class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class SlicerInTrEPIDWidget(ParameterNodeWidget):
     """The panel: it gathers, calls and shows; it computes nothing."""
 
     def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = self.runner = self.images = None
+        ParameterNodeWidget.__init__(self, parent)
+        self.runner = self.images = None
         self._job = None  # the one under way: the widgets may be changed meanwhile
         self._step = ""
         self._studyShown = None
         self._listing = self._missing = ()
         self._cancelled = False
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
 
     def setup(self):
         """Build the panel once."""
         from SlicerInTrEPIDLib.panel.images_table import ImagesTable
         from SlicerInTrEPIDLib.panel.job_runner import JobRunner
 
-        ScriptedLoadableModuleWidget.setup(self)
+        ParameterNodeWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/SlicerInTrEPID.ui"))
         self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
@@ -113,13 +109,11 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.images = ImagesTable(self.ui.imagesTable, self.updateButtons)
         self.ui.modelBox.addItems(self.logic.models())
         self.ui.refinementBox.addItems(self.logic.refinements())
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.connectWidgets()
         self.ui.progressBar.visible = False
         self.showSummary(None)
         self.fillDatabase()
-        self.initializeParameterNode()
+        self.followScene()
 
     def connectWidgets(self):
         """Connect every button and box that is not bound to a parameter."""
@@ -150,38 +144,18 @@ class SlicerInTrEPIDWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.runner.stop()
         self.removeObservers()
 
-    def enter(self):
-        """Take up the parameter node, which another scene may have brought."""
-        self.initializeParameterNode()
-
-    def exit(self):
-        """Stop following the parameter node."""
-        self.setParameterNode(None)
-
-    def onSceneStartClose(self, caller, event):
-        """Let go of a node that is about to vanish."""
-        self.setParameterNode(None)
-
-    def onSceneEndClose(self, caller, event):
-        """Start afresh if the panel is in view."""
-        if self.parent.isEntered:
-            self.initializeParameterNode()
-
     def initializeParameterNode(self):
-        """Follow the scene's parameter node."""
+        """Follow the scene's parameter node; which study is meant is never proposed."""
         self.setParameterNode(self.logic.getParameterNode())
 
-    def setParameterNode(self, node):
-        """Connect widgets and node, after disconnecting the old one."""
-        if self._parameterNode:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameters)
-        self._parameterNode = node
+    def forget(self):
+        """Keep what is shown: study and results lie in folders, which outlive a scene."""
+
+    def showParameters(self, node):
+        """Show these parameters; None while there are none."""
         if node:
-            self._parameterNodeGuiTag = node.connectGui(self.ui)
             self.choose(self.ui.modelBox, node.model)
             self.choose(self.ui.refinementBox, node.refinement)
-            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onParameters)
             self.onParameters()
 
     def choose(self, box, name):
